@@ -1,0 +1,1 @@
+"""Differences: estimates of a derivative, each with its own error bar."""

@@ -1,0 +1,152 @@
+"""Edges: entries that can move to one side only, because the other is outside the domain.
+
+There the lecture's two-sided difference does not exist. The one-sided one, (f(x+k) - f(x)) / k, is off by
+c k + c' k^2 + ...; the same table of halved steps removes one power per rung.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .directions import Direction
+from .ladder import Estimate, amplification, extrapolate
+from .noise import Noise
+from .scales import Floats
+from .search import Measured
+from .sharpness import detection_limit
+from .stencil import Block, Claim, Stencil
+
+if TYPE_CHECKING:
+    from .examine import Examination, Standing
+
+#: Rungs and largest step, in units, of a one-sided ladder.
+RUNGS, STEP = 5, 1e-2
+
+
+def one_sided(
+    stencil: Stencil, noise: Noise, block: Block, claim: Claim, seed: int, side: int, step: float = STEP
+) -> Estimate:
+    """The derivative along a direction that moves every entry of the block to one side (+1 or -1)."""
+    direction = Direction(seed, block.argument, 90, one_signed=side)
+    gradient = claim.gradients[block.argument]
+    declared = 0.0 if gradient is None else stencil.declared(block, direction, gradient)
+    slopes, once, spread = [], 0.0, 0.0
+    for i in range(RUNGS):
+        t = step / 2**i
+        moved = stencil.at(block, direction, t)
+        total, square, rounded = _change(moved, stencil.center, claim, noise.eps)
+        slopes.append(total / t)
+        once, spread = max(once, rounded), square / t
+    if not np.isfinite(slopes).all():
+        return Estimate(declared, np.nan, np.inf, np.inf, step, RUNGS, np.nan, (), finite=False)
+    value, truncation = extrapolate(slopes, power=1)
+    changes = np.abs(np.diff(slopes))
+    if changes[-1] > 0.65 * changes[-2]:
+        # No Taylor series at this edge (x^1.5 at 0): the last slope, and a multiple of what it still changes.
+        value, truncation = slopes[-1], 4.0 * float(changes[-1])
+    tremble = noise.factor * once
+    sigma = amplification(RUNGS, 1) * 2**0.5 * tremble / step
+    growing = tuple(abs(s) for s in slopes)
+    return Estimate(declared, value, truncation, sigma, step, RUNGS, max(spread, abs(value)), growing, tremble)
+
+
+def unbounded(estimate: Estimate) -> bool:
+    """Whether the one-sided slopes grow with every halved step: the derivative there is infinite, or there is none."""
+    return all(b > 1.3 * a > 0.0 for a, b in zip(estimate.bends, estimate.bends[1:], strict=False))
+
+
+def _change(
+    moved: Sequence[Floats], center: Sequence[Floats], claim: Claim, eps: Sequence[float]
+) -> tuple[float, float, float]:
+    total = square = rounded = 0.0
+    for y, c, u, e in zip(moved, center, claim.upstream, eps, strict=True):
+        change = (y - c) * u
+        if claim.masked:
+            change[u == 0.0] = 0.0
+        total += float(change.sum())
+        square += float(np.dot(change, change))
+        size = np.where(change != 0.0, u * np.maximum(np.abs(y), np.abs(c)), 0.0)
+        rounded += e * e * float(np.dot(size, size))
+    return total, square**0.5, rounded**0.5
+
+
+class OneSided:
+    """Judges the entries of one examination that can move to one side only."""
+
+    def __init__(self, examination: Examination) -> None:
+        self.whole = examination
+        self.stencil, self.noise, self.seed = examination.stencil, examination.noise, examination.prober.seed
+
+    def on_edges(self, i: int, claim: Claim) -> None:
+        """Entries that stand on a bound of their domain."""
+        gradient = claim.gradients[i]
+        if gradient is None:
+            return
+        for side, positions in self.stencil.edges[i].items():
+            positions = positions[np.isfinite(gradient[positions])]
+            if positions.size:
+                self._count(i, positions.size)
+                self._judge(Block(i, positions), claim, side)
+
+    def outside(self, s: Standing, claim: Claim) -> None:
+        """A group whose two-sided stencil leaves the numbers at every step: one side may stay inside."""
+        i = s.block.argument
+        self.whole.outcomes[i].left_domain = True
+        for side in (1, -1):
+            if one_sided(self.stencil, self.noise, s.block, claim, self.seed, side).finite:
+                self._count(i, s.block.size)
+                self._judge(s.block, claim, side)
+                return
+        if s.block.size == 1:
+            self.whole.outcomes[i].blind = "its stencil left the domain of the layer on both sides: declare domain="
+            return
+        for half in s.block.halves():
+            self.outside(self.whole.standing_at(half, s), claim)
+
+    def _count(self, i: int, size: int) -> None:
+        outcome = self.whole.outcomes[i]
+        outcome.covered += size
+        outcome.one_sided += size
+        outcome.still = False
+
+    def _judge(self, block: Block, claim: Claim, side: int) -> None:
+        """One block to one side; halved until the entries to blame are single."""
+        outcome = self.whole.outcomes[block.argument]
+        estimate = one_sided(self.stencil, self.noise, block, claim, self.seed, side)
+        if not estimate.finite:
+            outcome.blind = "its stencil left the domain of the layer: declare domain="
+        elif unbounded(estimate) and block.size == 1:
+            outcome.infinite += 1
+        elif estimate.agrees:
+            self._state(block, claim, estimate)
+        elif block.size > 1:
+            for half in block.halves():
+                self._judge(half, claim, side)
+        elif one_sided(self.stencil, self.noise, block, claim, self.seed, side, step=STEP / 5).agrees:
+            outcome.blind = "the one-sided slopes at a bound do not settle"
+        else:
+            self._accuse(block, claim, estimate)
+
+    def _state(self, block: Block, claim: Claim, estimate: Estimate) -> None:
+        """The sharpness of a block that agrees: one draw, so two errors of this size may cancel once in a thousand."""
+        i, positions = block.argument, block.positions()
+        outcome, gradient = self.whole.outcomes[i], claim.gradients[i]
+        weight = np.zeros(1) if gradient is None else self.stencil.weight(i, gradient)
+        typical = float(np.sqrt(np.mean(weight * weight)))
+        floor = max(float(weight[positions].min(initial=np.inf)), 1e-3 * typical)
+        limit = detection_limit([estimate.reach])
+        unit = min(self.stencil.unit_of(i, int(p)) for p in positions[:64]) or 1.0
+        outcome.absolute = max(outcome.absolute, limit / unit)
+        outcome.relative = max(outcome.relative, limit / floor if floor > 0 else 0.0)
+
+    def _accuse(self, block: Block, claim: Claim, estimate: Estimate) -> None:
+        i, position = block.argument, int(block.positions()[0])
+        outcome, gradient = self.whole.outcomes[i], claim.gradients[i]
+        declared = 0.0 if gradient is None else float(gradient[position])
+        size = declared / estimate.declared if estimate.declared else 1.0 / self.stencil.unit_of(i, position)
+        outcome.settled = True
+        bar = abs(size) * estimate.bar
+        outcome.finds.measured.append(Measured(position, declared, estimate.value * size, bar, "wrong"))

@@ -1,0 +1,348 @@
+"""Examine: every argument of one layer at one point, from a few coarse probes to the single entries that are wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .edges import OneSided
+from .joint import joint_estimate
+from .kinks import KinkJudgement
+from .ladder import Estimate
+from .noise import Noise
+from .probe import PILOT, SHARP, Prober
+from .rough import RoughOutputs
+from .scales import Floats, Group, groups
+from .search import Finds, Measured, Search
+from .sharpness import detection_limit
+from .stencil import Block, Claim, Index, Stencil
+
+#: Sharp draws of a group of entries, if the evaluations last.
+DRAWS = 3
+#: Relative errors below this are rounding for most purposes; a check asked for no sharpness does not accuse them.
+UNASKED = 1e-9
+#: Where errors of this share of the group's own size would pass, the group has not been checked.
+BLIND = 0.1
+#: Units below this have steps that are no normal numbers any more.
+SMALLEST = 1e-290
+#: A gradient times its unit below this share of the outputs changes them by less than anyone will see.
+NEGLIGIBLE = 1e-9
+#: A truncation of this share of the slope says that the step is far beyond the function's own scale.
+WILD = 0.03
+
+
+@dataclass(slots=True)
+class Standing:
+    """A group of entries and what its probes have said so far."""
+
+    block: Block
+    group: Group
+    claim: Claim
+    pilot: Estimate
+    draws: list[Estimate] = field(default_factory=list)
+    suspect: bool = False
+    settled: bool = False
+
+    @property
+    def limit(self) -> float:
+        """The smallest |error x step| that would have been caught."""
+        known = [e for e in (self.pilot, *self.draws) if e.agrees]
+        # By chance the terms of one direction may cancel: what another direction left counts for all at its step.
+        left = [max(o.truncation for o in known if o.step == e.step) for e in known]
+        return detection_limit([e.reach + t - e.truncation for e, t in zip(known, left, strict=True)])
+
+    @property
+    def hidden(self) -> bool:
+        """Whether not even an error of the group's own size, in some of its entries, would have been seen."""
+        known = [e.reach for e in (self.pilot, *self.draws) if e.agrees]
+        seen = BLIND * self.group.typical * min(self.group.size, 16) ** 0.5
+        return bool(min(known, default=np.inf) > seen > 0)
+
+    @property
+    def floor(self) -> float:
+        """The size that a relative error of the smallest entry refers to."""
+        return max(self.group.smallest, 1e-3 * self.group.typical)
+
+
+@dataclass(slots=True)
+class ArgumentOutcome:
+    """What was found for one argument.
+
+    relative, absolute: the sharpness. worst: largest gap over its bar among estimates that count.
+    finds: entries measured one by one; settled: what is wrong there has had its second opinion already.
+    kinks: the kink rule's judgement; rough: how many outputs or entries are on or near a kink.
+    blind: why nothing could be told, or nothing. still: whether no output moved at all.
+    hidden: entries too small beside the others to be told from zero; infinite: entries whose slope is infinite;
+    one_sided: entries that can move to one side only; left_domain: whether steps had to shrink to stay in the domain.
+    """
+
+    argument: int
+    relative: float = 0.0
+    absolute: float = 0.0
+    worst: float = 0.0
+    finds: Finds = field(default_factory=Finds)
+    kinks: KinkJudgement = field(default_factory=KinkJudgement)
+    rough: int = 0
+    covered: int = 0
+    blind: str = ""
+    still: bool = True
+    hidden: int = 0
+    infinite: int = 0
+    one_sided: int = 0
+    left_domain: bool = False
+    settled: bool = False
+
+
+class Examination:
+    """All arguments of a layer at one point.
+
+    claim_of: from an upstream to what backward declares for it (one forward at the centre and one backward).
+    sharpness: relative error that must be caught, None for what the usual evaluations give.
+    reserve: forward evaluations that others (the contract) will still need of the usual ones.
+    brief: whether six evaluations for all arguments together are enough where they agree.
+    """
+
+    def __init__(
+        self,
+        stencil: Stencil,
+        prober: Prober,
+        claim_of: Callable[[list[Floats]], Claim],
+        sharpness: float | None,
+        reserve: int,
+        brief: bool = False,
+    ) -> None:
+        self.stencil, self.prober, self.claim_of = stencil, prober, claim_of
+        self.noise: Noise = prober.noise
+        self.asked = sharpness
+        self.reserve = reserve
+        self.brief = brief
+        self.outcomes: dict[int, ArgumentOutcome] = {}
+        self.meter = stencil.calls.meter
+        self.one_sided = OneSided(self)
+
+    def run(self, claim: Claim, arguments: Sequence[int]) -> list[ArgumentOutcome]:
+        """Examine the given arguments against one claim."""
+        self.outcomes = {i: ArgumentOutcome(i) for i in arguments}
+        if self.brief and self._brief(claim, arguments):
+            return list(self.outcomes.values())
+        standings = {i: self.standings_of(i, claim) for i in arguments}
+        everyone = [s for group in standings.values() for s in group]
+        self._draw(everyone, 32 + 12 * max(len(arguments), len(everyone)) - self.reserve)
+        self.rough = RoughOutputs(self)
+        for i, group in standings.items():
+            if not any(s.suspect for s in group) or not self.rough.resolve(i, claim):
+                for s in group:
+                    self.settle(s)
+            self.one_sided.on_edges(i, claim)
+        self.rough.rule(self.outcomes)
+        return list(self.outcomes.values())
+
+    def _brief(self, claim: Claim, arguments: Sequence[int]) -> bool:
+        """All arguments at once, for a costly forward; False where that does not settle it."""
+        estimate = joint_estimate(self.prober, claim, arguments)
+        if not estimate.agrees or self.prober.kinked(estimate):
+            return False
+        limit = detection_limit([estimate.reach])
+        for i in arguments:
+            gradient = claim.gradients[i]
+            weight = np.zeros(1) if gradient is None else self.stencil.weight(i, gradient)
+            typical = float(np.sqrt(np.mean(weight * weight)))
+            if estimate.reach > BLIND * typical > 0:
+                return False
+            outcome = self.outcomes[i]
+            outcome.covered, outcome.still = self.stencil.flat[i].size, estimate.scale == 0.0
+            outcome.worst = estimate.gap / estimate.bar if estimate.bar > 0 else 0.0
+            outcome.absolute = limit / float(np.min(self.stencil.units[i]))
+            floor = max(1e-3 * typical, float(weight.min()))
+            outcome.relative = max(self.least, limit / floor) if floor > 0 else 0.0
+        return True
+
+    def settle(self, s: Standing, prober: Prober | None = None) -> None:
+        """Take what was found for a group into its argument's outcome; look for entries where it is suspect."""
+        outcome = self.outcomes[s.block.argument]
+        if s.suspect:
+            self._look_for_entries(s, outcome, prober or self.prober)
+        else:
+            self._accept(s, outcome)
+
+    def standings_of(self, i: int, claim: Claim, prober: Prober | None = None) -> list[Standing]:
+        """The groups of argument i under a claim, each with its pilot; it ends at the first that sees kinks."""
+        gradient, size = claim.gradients[i], self.stencil.flat[i].size
+        if gradient is None or size == 0:
+            return []
+        found = []
+        inside = self._inside(i, gradient)
+        weight = self.stencil.weight(i, gradient)
+        for group in groups(weight if inside is None else weight[inside]):
+            if inside is None:
+                block = Block(i, (0, size) if group.index is None else group.index)
+            else:
+                block = Block(i, inside if group.index is None else inside[group.index])
+            if not block.size:
+                continue
+            found.append(self.standing(block, claim, prober, group))
+            pilot = found[-1].pilot
+            if not pilot.finite:
+                self.one_sided.outside(found.pop(), claim)
+                continue
+            rough = self.prober.kinked(pilot) or pilot.truncation > 1e-6 * pilot.scale
+            if prober is None and not pilot.agrees and rough:
+                # The outputs that have kinks are taken out first, for all entries of the argument at once.
+                found[-1].suspect = True
+                break
+        return found
+
+    def _inside(self, i: int, gradient: Floats) -> Index | None:
+        """Positions that have a two-sided finite difference to compare; None where all have."""
+        out = ~np.isfinite(gradient)
+        self.outcomes[i].infinite = int(out.sum())
+        for positions in self.stencil.edges[i].values():
+            out[positions] = True
+        unit = self.stencil.units[i]
+        if isinstance(unit, np.ndarray):
+            out |= unit < SMALLEST
+        return np.flatnonzero(~out) if out.any() else None
+
+    def standing(
+        self, block: Block, claim: Claim, prober: Prober | None = None, group: Group | None = None
+    ) -> Standing:
+        """A group with its first look; where the stencil left the numbers, at smaller and smaller steps."""
+        prober = prober or self.prober
+        if group is None:
+            gradient = claim.gradients[block.argument]
+            weight = np.zeros(1) if gradient is None else self.stencil.weight(block.argument, gradient)
+            typical = float(np.sqrt(np.dot(weight, weight) / max(1, np.count_nonzero(weight))))
+            group = Group(None, block.size, typical, 0.0)
+        step = prober.h
+        estimate = prober.pilot(block, claim)
+        while not estimate.finite and step > 1e-9:
+            step /= 30
+            estimate = prober.pilot(block, claim, step=step)
+            self.outcomes[block.argument].left_domain = True
+        if estimate.finite and estimate.seen == 0.0 and estimate.declared != 0.0 and prober.ceiling >= 0.3:
+            # Nothing moves although it should: the outputs may be coarse (bfloat16), the step below their quantum.
+            for step in (32 * prober.h, 1024 * prober.h, 0.3):
+                estimate = prober.pilot(block, claim, step=step, coarse=True)
+                if estimate.seen > 0.0 and estimate.truncation < 0.2 * estimate.seen:
+                    break
+        for _ in range(4):
+            if estimate.agrees or estimate.truncation < WILD * estimate.seen or step < 1e-11:
+                break
+            # Nothing like a slope at this step: the function lives on a smaller scale than its inputs do.
+            step /= 64
+            closer = prober.pilot(block, claim, step=step)
+            estimate = closer if closer.finite else estimate
+        return Standing(block, group, claim, estimate)
+
+    def standing_at(self, block: Block, s: Standing) -> Standing:
+        """The same standing for a part of its entries."""
+        return Standing(block, s.group, s.claim, s.pilot)
+
+    def _draw(self, standings: Sequence[Standing], allowance: int) -> None:
+        for draw in range(1, 1 + DRAWS):
+            for s in standings:
+                if s.settled or s.suspect:
+                    continue
+                if draw > 1 and self._spent(allowance) and self._sharp_enough(s):
+                    continue
+                self.one_draw(s, draw)
+        draw = DRAWS
+        while self.asked is not None and draw < 12 and any(self._wanting(s) for s in standings):
+            draw += 1
+            for s in filter(self._wanting, standings):
+                self.one_draw(s, draw)
+
+    @property
+    def least(self) -> float:
+        """Relative error of an entry below which it is not accused."""
+        return UNASKED if self.asked is None else min(UNASKED, self.asked / 2)
+
+    def _spent(self, allowance: int) -> bool:
+        return self.meter.forward_evaluations + 8 > allowance
+
+    def _sharp_enough(self, s: Standing) -> bool:
+        return self.asked is None or s.limit <= self.asked * s.floor
+
+    def _wanting(self, s: Standing) -> bool:
+        return not (s.settled or s.suspect or self._sharp_enough(s))
+
+    def one_draw(self, s: Standing, draw: int, prober: Prober | None = None, rungs: int = SHARP) -> None:
+        """One sharp estimate more for a group; it becomes suspect where that disagrees or does not settle."""
+        prober = prober or self.prober
+        if s.pilot.finite and s.pilot.scale == 0.0 and s.pilot.declared == 0.0:
+            # No output moved and none was declared to: another direction and a larger step are all there is to learn.
+            s.settled, rungs = True, PILOT
+        estimate = prober.sharp(s.block, s.claim, draw, s.pilot, rungs)
+        s.draws.append(estimate)
+        left = max(e.truncation for e in s.draws)
+        if not estimate.finite or estimate.gap > estimate.bar - estimate.truncation + left or prober.kinked(estimate):
+            s.suspect = True
+        if not prober.converged(estimate) and estimate.bar > BLIND * s.group.typical:
+            s.suspect = True
+
+    def _accept(self, s: Standing, outcome: ArgumentOutcome) -> None:
+        i = s.block.argument
+        limit = s.limit
+        floor = s.floor or self._argument_floor(s)
+        relative = limit / floor if floor > 0 else 0.0
+        outcome.covered += s.block.size
+        outcome.still &= s.group.typical == 0.0
+        unit = self.stencil.units[i]
+        largest_unit = float(np.min(unit[unit > 0], initial=np.inf)) if isinstance(unit, np.ndarray) else unit
+        outcome.absolute = max(outcome.absolute, limit / largest_unit)
+        hidden = s.hidden
+        if not hidden:
+            outcome.relative = max(outcome.relative, relative, self.least)
+        elif self._matters(s):
+            outcome.blind = "its gradient is smaller than what the noise of the forward hides"
+        else:
+            outcome.hidden += s.block.size
+        for e in s.draws:
+            if e.finite and e.bar > 0:
+                outcome.worst = max(outcome.worst, e.gap / e.bar)
+
+    def _argument_floor(self, s: Standing) -> float:
+        gradient = s.claim.gradients[s.block.argument]
+        if gradient is None:
+            return 0.0
+        weight = self.stencil.weight(s.block.argument, gradient)
+        return 1e-3 * float(np.sqrt(np.mean(weight * weight)))
+
+    def _matters(self, s: Standing) -> bool:
+        """Whether a group is large enough, beside its argument's gradient and the outputs, that it should be told."""
+        outputs = zip(s.claim.upstream, self.stencil.center, strict=True)
+        size = float(np.sqrt(sum(float(np.dot(u * y, u * y)) for u, y in outputs)))
+        return s.group.typical > max(1e-3 * self._argument_floor(s), NEGLIGIBLE * size)
+
+    def _look_for_entries(self, s: Standing, outcome: ArgumentOutcome, prober: Prober) -> None:
+        finds = Search(prober, s.pilot, self.least, s.floor, self.claim_of).run(s.block, s.claim)
+        outcome.still = False
+        outcome.covered += finds.covered
+        outcome.finds.measured += finds.measured
+        outcome.finds.dense |= finds.dense
+        outcome.finds.complete &= finds.complete
+        rough = [m.position for m in finds.measured if m.state == "kink"]
+        outcome.rough = max(outcome.rough, len(rough))
+        if finds.wrong:
+            return
+        self.rough.note(s.block.argument, rough)
+        undecided = sum(m.state == "undecided" for m in finds.measured)
+        if undecided:
+            outcome.blind = outcome.blind or f"{undecided} of its entries could not be decided"
+        self._accept_measured(s, outcome, finds.measured)
+
+    def _accept_measured(self, s: Standing, outcome: ArgumentOutcome, measured: list[Measured]) -> None:
+        bars = [m.bar for m in measured if m.state == "right"]
+        reach = max((m.bar + abs(m.declared - m.numeric) for m in measured if m.state == "right"), default=0.0)
+        known = [e.bar + e.gap for e in s.draws if e.finite]
+        if len(bars) < s.block.size and known:
+            # Every single entry that was looked at is right: what is left of the gap is nobody's in particular.
+            reach = max(
+                reach, min(known) / (self.stencil.unit_of(s.block.argument, int(s.block.positions()[0])) or 1.0)
+            )
+        unit = self.stencil.unit_of(s.block.argument, int(s.block.positions()[0])) or 1.0
+        floor = s.floor or self._argument_floor(s)
+        outcome.absolute = max(outcome.absolute, reach)
+        outcome.relative = max(outcome.relative, reach * unit / floor if floor > 0 else 0.0, self.least)

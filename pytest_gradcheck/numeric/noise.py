@@ -1,0 +1,90 @@
+"""Noise: how much the forward itself trembles, measured from fourth differences and never below its dtype's rounding.
+
+A smooth function has no fourth difference to speak of at a small step: what is left there is rounding
+(Hamming's difference table; More and Wild, Estimating Computational Noise, 2011). It is measured at the
+probe's own spacing, since a float32 core inside float64 does not notice 64 units in the last place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .scales import Floats
+from .stencil import Claim
+
+#: Argument, first position and number of entries of a block.
+Key = tuple[int, int, int]
+#: sum of squares of the weights 1, -4, 6, -4, 1
+_FOURTH = 70.0
+
+
+class Noise:
+    """The rounding of one forward, as a multiple of the rounding of its output's dtype."""
+
+    def __init__(self, center: Sequence[Floats], dtypes: Sequence[np.dtype[Any]], accuracy: float | None) -> None:
+        self.center = center
+        self.eps = [_unit_roundoff(d) for d in dtypes]
+        self.accuracy = accuracy or 0.0
+        self._seen: dict[Key, dict[int, float]] = {}
+        self._sure: dict[Key, float] = {}
+
+    def approximate(self, claim: Claim) -> float:
+        """By how much the slope of upstream . y, per unit, may be off where the forward declares an accuracy.
+
+        What an unfinished iteration leaves is smooth in the inputs: over a unit it changes by about its size.
+        """
+        if not self.accuracy:
+            return 0.0
+        return (
+            4.0
+            * self.accuracy
+            * sum(float(np.abs(u * y).sum()) for u, y in zip(claim.upstream, self.center, strict=True))
+        )
+
+    @property
+    def factor(self) -> float:
+        """The largest multiple seen for any block, at least 1 where none was seen."""
+        return max((self.of(key) for key in self._seen), default=1.0)
+
+    def of(self, key: Key) -> float:
+        """The multiple for one block: of the outputs that it moves. Where it was not measured, the largest seen."""
+        seen = self._seen.get(key)
+        if not seen:
+            return max((self.of(k) for k in self._seen), default=1.0)
+        # Half a unit in the last place is the most that one rounding does, and a third of it its deviation.
+        return max(0.4 if self._sure[key] > 256 else 1.0, min(seen.values()))
+
+    def observe(self, key: Key, fourth: Sequence[Floats], rounding: float, step: float) -> None:
+        """Take in the fourth differences (already times the upstream) of one pair of steps along a block.
+
+        rounding: what they would be if each output were rounded once.
+
+        A curved function shows more at large steps than at small ones, noise the same at all: of several steps the
+        smallest observation counts, of several observations at one step the largest.
+        """
+        square = sum(float(np.dot(f, f)) for f in fourth)
+        if not np.isfinite(square) or rounding <= 0.0:
+            return
+        if square == 0.0 and self._seen.get(key):
+            return  # below the quantum of a coarse output nothing moves, and nothing can be learnt
+        quartic = sum(float(np.dot(f * f, f * f)) for f in fourth)
+        samples = square * square / quartic if quartic > 0 else 1.0
+        seen = np.sqrt(square / _FOURTH) * (1.0 + 4.0 / samples) / rounding
+        order, mine = int(np.floor(np.log2(step))), self._seen.setdefault(key, {})
+        mine[order] = max(mine.get(order, 0.0), float(seen))
+        self._sure[key] = max(self._sure.get(key, 0.0), samples)
+
+    def sure(self, key: Key) -> bool:
+        """Whether many outputs were seen at the probe's own spacing, none of it curvature."""
+        return self._sure.get(key, 0.0) > 256 and len(self._seen[key]) == 1
+
+    def doubtful(self, key: Key) -> bool:
+        """Whether what was measured is far above rounding, so that a smaller step must tell tremble from curvature."""
+        return self.of(key) > 30.0 and len(self._seen.get(key, {})) < 3
+
+
+def _unit_roundoff(dtype: np.dtype[Any]) -> float:
+    return float(np.finfo(dtype).eps) / 2 if dtype.kind in "fc" else 2.0**-53

@@ -1,0 +1,167 @@
+"""Probe: one block, one direction, one estimate with an error bar; other steps before anything else is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .directions import Direction
+from .ladder import SIGMAS, Estimate, amplification, best_step, extrapolate, length_scale
+from .noise import Noise
+from .scales import Floats
+from .stencil import Block, Claim, Stencil, Sums, rounding, slope, sums
+
+#: Rungs of the first look at a block, of the sharp one, and of the one at a single entry.
+PILOT, SHARP, SINGLE = 2, 4, 3
+#: Relative truncation below which a ladder counts as converged.
+CONVERGED = 1e-7
+
+
+class Prober:
+    """Measures directional derivatives around one centre.
+
+    seed: of the directions. h: first step, in units. ceiling: largest step, where kinks are known beyond it.
+    """
+
+    def __init__(self, stencil: Stencil, noise: Noise, seed: int, h: float, ceiling: float = 0.3) -> None:
+        self.stencil, self.noise, self.seed, self.h, self.ceiling = stencil, noise, seed, h, ceiling
+
+    def direction(self, block: Block, draw: int) -> Direction:
+        """The draw-th direction of an argument."""
+        return Direction(self.seed, block.argument, draw)
+
+    def pilot(
+        self, block: Block, claim: Claim, draw: int = 0, step: float | None = None, coarse: bool = False
+    ) -> Estimate:
+        """First look: two rungs at the step h, and from their fourth differences the noise.
+
+        coarse: whether outputs are known to move in stairs, whose height then is the noise.
+        """
+        step = step or self.h
+        direction = self.direction(block, draw)
+        results, once = self._look(block, claim, direction, step, coarse)
+        at = step
+        while not coarse and self.noise.doubtful(block.key) and at > 1e-4 * step:
+            at /= 16
+            self._look(block, claim, direction, at)
+        return self._estimate(block, direction, claim, step, results, once)
+
+    def ladder(self, block: Block, claim: Claim, direction: Direction, step: float, rungs: int) -> Estimate:
+        """Differences at step, step/2, ... extrapolated; where truncation rules, one more in place of the first."""
+        results, once, stencil = [], 0.0, self.stencil
+        try:
+            for i in range(rungs):
+                plus, minus = stencil.pair_moved(block, direction, step / 2**i)
+                if i == 0:
+                    once = rounding(plus, minus, stencil.center, claim, self.noise.eps)
+                # Only the last two rungs are asked whether they bend like a kink.
+                last = i >= rungs - 2
+                results.append(sums(plus, minus, stencil.center, claim) if last else slope(plus, minus, claim))
+            estimate = self._estimate(block, direction, claim, step, results, once)
+            if rungs < SHARP or not estimate.finite or estimate.truncation <= 8 * SIGMAS * estimate.noise:
+                return estimate
+            plus, minus = stencil.pair_moved(block, direction, step / 2**rungs)
+            results = [*results[1:], sums(plus, minus, stencil.center, claim)]
+            return self._estimate(block, direction, claim, step / 2, results, once)
+        finally:
+            stencil.restore(block)
+
+    def sharp(self, block: Block, claim: Claim, draw: int, pilot: Estimate, rungs: int = SHARP) -> Estimate:
+        """The best estimate for this block: the step follows the pilot, and falls where that does not converge."""
+        direction = self.direction(block, draw)
+        step = self.step_for(pilot, rungs)
+        estimate = self.ladder(block, claim, direction, step, rungs)
+        tries = 0
+        while tries < 3 and not self.converged(estimate):
+            step = min(step / 16, self.h) if tries == 0 else step / 64
+            if step < 1e-9:
+                break
+            again = self.ladder(block, claim, direction, step, PILOT if step < self.h / 4 else rungs)
+            if not again.finite or (estimate.finite and again.bar > 4 * estimate.bar):
+                break
+            estimate, tries = again, tries + 1
+        return estimate
+
+    def step_for(self, pilot: Estimate, rungs: int) -> float:
+        """The step at which this many rungs are predicted to be sharpest."""
+        length = length_scale(pilot.truncation, pilot.scale, pilot.step, pilot.noise)
+        return min(self.ceiling, best_step(length, pilot.tremble, pilot.scale, rungs))
+
+    def converged(self, estimate: Estimate) -> bool:
+        """Whether the truncation is small beside the derivative or beside the noise, and no kink is in sight."""
+        if not estimate.finite:
+            return False
+        small = max(CONVERGED * estimate.scale, 3 * SIGMAS * estimate.noise)
+        return estimate.truncation <= small and not self.kinked(estimate)
+
+    def kinked(self, estimate: Estimate) -> bool:
+        """Whether the second difference halves with the step, as at a kink; a smooth function's falls to a quarter."""
+        if len(estimate.bends) < 2 or not estimate.finite:
+            return False
+        first, second = estimate.bends[-2:]
+        return second > 0.36 * first and second > 12 * SIGMAS * estimate.tremble
+
+    def _look(
+        self, block: Block, claim: Claim, direction: Direction, step: float, coarse: bool = False
+    ) -> tuple[list[Sums], float]:
+        whole: list[Floats] = []
+        half: list[Floats] = []
+        results, once = [], 0.0
+        for t, kept in ((step, whole), (step / 2, half)):
+            plus, minus = self.stencil.pair(block, direction, t)
+            results.append(sums(plus, minus, self.stencil.center, claim, kept))
+            once = once or rounding(plus, minus, self.stencil.center, claim, self.noise.eps)
+        smooth = results[1].bend <= 0.36 * results[0].bend or results[0].bend < 1e-2 * results[0].spread
+        # A kink that is crossed between the two steps is no noise either.
+        crossed = abs(results[0].slope - 2 * results[1].slope) > 0.05 * results[0].spread
+        smooth = coarse or (smooth and not crossed)
+        if all(s.finite for s in results) and smooth:
+            for a, b in zip(whole, half, strict=True):
+                b *= -4.0
+                b += a
+            self.noise.observe(block.key, half, once, step)
+        return results, once
+
+    def _estimate(
+        self, block: Block, direction: Direction, claim: Claim, step: float, results: Sequence[Sums], once: float
+    ) -> Estimate:
+        gradient, rungs = claim.gradients[block.argument], len(results)
+        declared = 0.0 if gradient is None else self.stencil.declared(block, direction, gradient)
+        if not all(s.finite for s in results):
+            return Estimate(declared, np.nan, np.inf, np.inf, step, rungs, np.nan, (), finite=False)
+        slopes = [s.slope / (2 * step / 2**i) for i, s in enumerate(results)]
+        value, truncation = extrapolate(slopes)
+        norm, moved, shaken = self._sizes(block, claim)
+        scale = max(results[-1].spread / (2 * step / 2 ** (rungs - 1)), norm)
+        tremble = self.noise.of(block.key) * once
+        if not self.noise.sure(block.key):
+            # A few samples may tremble less than they could; no forward is more exact than its condition allows.
+            tremble = max(tremble, min(self.noise.eps) * scale)
+        # x + t d is itself rounded, by up to half a unit in the last place of x, and seen through the gradient.
+        inputs = moved * self.stencil.input_rounding * 2 ** (rungs - 1) / step
+        outputs = amplification(rungs) * tremble / (2**0.5 * step)
+        noise = float(np.sqrt(outputs**2 + inputs**2 + shaken**2))
+        truncation += self.noise.approximate(claim)
+        bends = tuple(s.bend for s in results)
+        seen = results[-1].spread / (2 * step / 2 ** (rungs - 1))
+        return Estimate(declared, value, truncation, noise, step, rungs, scale, bends, tremble, seen=seen)
+
+    def _sizes(self, block: Block, claim: Claim) -> tuple[float, float, float]:
+        """Norms over the block of gradient x unit, of gradient x entry, and of the rounding of the gradient x unit."""
+        i = block.argument
+        gradient = claim.gradients[i]
+        if gradient is None:
+            return 0.0, 0.0, 0.0
+        x, unit, trembles = self.stencil.flat[i], self.stencil.units[i], claim.trembles[i] if claim.trembles else None
+        steps = moves = shakes = 0.0
+        for piece in block.pieces():
+            g, s = gradient[piece], unit[piece] if isinstance(unit, np.ndarray) else unit
+            gs, gx = g * s, g * x[piece]
+            steps += float(np.dot(gs, gs))
+            moves += float(np.dot(gx, gx))
+            if trembles is not None:
+                ts = trembles[piece] * s
+                shakes += float(np.dot(ts, ts))
+        norm = float(np.sqrt(steps))
+        return norm, float(np.sqrt(moves)), 2.0 * float(np.sqrt(shakes)) + 2.0**-52 * norm

@@ -1,0 +1,117 @@
+"""Rough outputs: where steps cross kinks, the outputs that have them are taken out of the upstream and judged apart.
+
+Half of the inputs of a relu may be exactly zero, and a thousand of a million lie within a step of it; halving
+blocks would find each of them. Instead the outputs that are smooth within a step are probed with the others
+masked out; those are probed at a smaller step; what is rough at the smallest stands on a kink, and the kink
+rule judges it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .kinks import KinkJudgement, KinkRule, Mask, rough_outputs, split
+from .probe import SINGLE, Prober
+from .scales import Floats
+from .stencil import Block, Claim
+
+if TYPE_CHECKING:
+    from .examine import ArgumentOutcome, Examination
+
+#: From one neighbourhood of the centre to the next smaller one.
+SHRINK = 24.0
+#: Where fewer of the outputs than this are smooth, a smaller neighbourhood is tried at once.
+MOSTLY = 0.1
+
+
+class RoughOutputs:
+    """Handles the arguments of one examination that have rough outputs, and remembers outputs on kinks."""
+
+    def __init__(self, examination: Examination) -> None:
+        self.whole = examination
+        self.stencil, self.prober, self.noise = examination.stencil, examination.prober, examination.noise
+        self.nearest = max(2e-8, 64 * self.noise.factor * max(self.noise.eps))
+        self.kinks: list[Mask] = [np.zeros(y.size, bool) for y in self.stencil.center]
+
+    def resolve(self, i: int, claim: Claim) -> bool:
+        """Judge argument i with its rough outputs apart; False where it has none, so that entries are to blame."""
+        block = Block(i, (0, self.stencil.flat[i].size))
+        step, remaining = 2 * self.prober.h, claim
+        found = False
+        while step > self.nearest:
+            masks = self._masks(block, step, remaining)
+            rough = sum(int(m.sum()) for m in masks)
+            if rough == 0:
+                if found:
+                    self._probe(i, remaining, step / 2)
+                return found
+            outcome = self.whole.outcomes[i]
+            outcome.rough = max(outcome.rough, rough)
+            total = sum(int(np.count_nonzero(u)) for u in remaining.upstream)
+            found = True
+            if rough < (1 - MOSTLY) * total:
+                smooth, others = split(remaining, masks)
+                self._probe(i, self._masked(smooth), step / 2)
+                remaining = self._masked(others)
+                break
+            step /= SHRINK
+        self._nearby(i, block, remaining)
+        return True
+
+    def _masks(self, block: Block, step: float, claim: Claim) -> list[Mask]:
+        direction = self.prober.direction(block, 50)
+        masks = rough_outputs(self.stencil, self.noise, block, direction, step)
+        return [m & (u != 0.0) for m, u in zip(masks, claim.upstream, strict=True)]
+
+    def _masked(self, upstream: list[Floats]) -> Claim:
+        claim = self.whole.claim_of(upstream)
+        claim.masked = True
+        return claim
+
+    def _probe(self, i: int, claim: Claim, ceiling: float) -> None:
+        """The smooth outputs, within the neighbourhood in which they are smooth."""
+        if claim.gradients[i] is None or not any(u.any() for u in claim.upstream):
+            return
+        prober = Prober(self.stencil, self.noise, self.prober.seed, ceiling, ceiling)
+        for s in self.whole.standings_of(i, claim, prober):
+            s.suspect = not s.pilot.agrees or self.prober.kinked(s.pilot)
+            if not s.suspect and (s.pilot.scale > 0.0 or s.pilot.declared != 0.0):
+                self.whole.one_draw(s, 1, prober, SINGLE)
+            self.whole.settle(s, prober)
+
+    def _nearby(self, i: int, block: Block, claim: Claim) -> None:
+        """Outputs that are rough at the usual steps: smooth in the smallest neighbourhood, or on a kink."""
+        masks = self._masks(block, self.nearest, claim)
+        near, at = split(claim, masks)
+        self.kinks = [k | (u != 0.0) for k, u in zip(self.kinks, at, strict=True)]
+        if not any(u.any() for u in near):
+            return
+        claim = claim if not any(u.any() for u in at) else self._masked(near)
+        if claim.gradients[i] is None:
+            return
+        prober = Prober(self.stencil, self.noise, self.prober.seed, self.nearest / 2, self.nearest / 2)
+        s = self.whole.standing(block, claim, prober)
+        if s.pilot.finite and not s.pilot.agrees:
+            s.suspect = True
+        self.whole.settle(s, prober)
+
+    def note(self, i: int, positions: Sequence[int]) -> None:
+        """Remember the outputs that stand on a kink when one of these entries moves."""
+        for position in positions[:8]:
+            block = Block(i, (position, position + 1))
+            direction = self.prober.direction(block, 0)
+            masks = rough_outputs(self.stencil, self.noise, block, direction, self.nearest)
+            self.kinks = [a | b for a, b in zip(self.kinks, masks, strict=True)]
+
+    def rule(self, outcomes: dict[int, ArgumentOutcome]) -> None:
+        """Ask the kink rule for every output that was found on a kink."""
+        if not any(m.any() for m in self.kinks):
+            return
+        rule = KinkRule(self.stencil, self.noise, self.whole.claim_of, self.prober.seed & 0xFFFFFFFF)
+        judgement = rule.judge(self.kinks, list(outcomes))
+        for i, outcome in outcomes.items():
+            mine = [b for b in judgement.breaches if any(e[0] == i for e in b.entries)]
+            outcome.kinks = KinkJudgement(judgement.count, mine, judgement.undecided, judgement.asked)

@@ -1,0 +1,130 @@
+"""Scales: by how much an entry is moved, and which entries are alike enough to be moved together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+#: A block mixes at most about three decades of |gradient x step| (ten binary orders).
+GROUP_SPAN = 10
+#: Empty binary orders between two populations of sizes.
+GAP = 7
+#: How many times rarer than chance a small number must be before it counts as of another population.
+RARE = 1.0 / 128
+#: Below this a number counts as zero: its square and its steps are no normal numbers.
+NOTHING = 1e-150
+#: One number in so many may be smaller than the size to which a relative sharpness refers.
+TINY_SHARE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Spectrum:
+    """How many numbers there are of each binary order, zeros apart."""
+
+    orders: npt.NDArray[np.intp]
+    counts: npt.NDArray[np.intp]
+    zeros: int
+
+    @classmethod
+    def of(cls, x: Floats) -> Spectrum:
+        """The spectrum of |x|; x is flat."""
+        nonzero = np.abs(x) > NOTHING
+        zeros = int(x.size - np.count_nonzero(nonzero))
+        exponents = np.frexp(x if zeros == 0 else x[nonzero])[1]
+        if exponents.size == 0:
+            return cls(np.empty(0, np.intp), np.empty(0, np.intp), zeros)
+        low = int(exponents.min())
+        counts = np.bincount(exponents - low)
+        orders = np.flatnonzero(counts)
+        return cls(orders + low, counts[orders], zeros)
+
+    def typical(self) -> float:
+        """Root mean square, from the orders alone (to within a factor of 1.4)."""
+        top = int(self.orders[-1])
+        weights = self.counts * np.exp2(2.0 * (self.orders - top) - 0.83)
+        return float(np.exp2(top) * np.sqrt(weights.sum() / self.counts.sum()))
+
+    def small(self) -> float:
+        """A size that all but one in 2,000 of the nonzero numbers have."""
+        below = np.cumsum(self.counts)
+        first = int(np.searchsorted(below, below[-1] // TINY_SHARE, side="right"))
+        return float(np.exp2(self.orders[first] - 1))
+
+    def one_population(self) -> bool:
+        """Whether the small numbers are no more than a density that is smooth at zero would give.
+
+        Of n numbers of size R about n t / R are smaller than t. Where there are a hundred times as many, the
+        array mixes populations of different size (weights and their squares, say).
+        """
+        below = np.cumsum(self.counts)
+        expected = below[-1] * np.exp2(self.orders - np.log2(self.typical()))
+        return bool(np.all(below * RARE <= expected))
+
+
+def units(x: Floats) -> float | Floats:
+    """The size of each entry within its group of like magnitude: the unit of its step.
+
+    One number where all entries are of one population, an array otherwise; 1 where everything is zero.
+    """
+    spectrum = Spectrum.of(x)
+    if not spectrum.orders.size:
+        return 1.0
+    if spectrum.one_population():
+        return spectrum.typical()
+    out = np.abs(x)
+    filled = np.split(np.arange(len(spectrum.orders)), np.flatnonzero(np.diff(spectrum.orders) > GAP) + 1)
+    exponents = np.frexp(x)[1]
+    for part in filled:
+        low, high = spectrum.orders[part[0]], spectrum.orders[part[-1]]
+        if high - low <= 2 * GAP:
+            own = Spectrum(spectrum.orders[part], spectrum.counts[part], 0)
+            out[(exponents >= low) & (exponents <= high) & (x != 0.0)] = own.typical()
+    # Nothing tells the scale of a zero among numbers of very different size: the middle one is taken.
+    middle = spectrum.orders[np.searchsorted(np.cumsum(spectrum.counts), spectrum.counts.sum() / 2)]
+    out[x == 0.0] = np.exp2(middle - 1.0)
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Entries whose |declared gradient x step| is alike.
+
+    index: flat positions, or None for all entries.
+    typical, smallest: root mean square of |gradient x step| over the group, and a size that all but one in 2,000 of
+    them have; zero for declared zeros.
+    """
+
+    index: npt.NDArray[np.intp] | None
+    size: int
+    typical: float
+    smallest: float
+
+
+def groups(weight: Floats) -> list[Group]:
+    """Groups of entries by weight = |declared gradient x step|, largest first, declared zeros last."""
+    spectrum = Spectrum.of(weight)
+    if not spectrum.orders.size:
+        return [Group(None, weight.size, 0.0, 0.0)]
+    zeros = []
+    if spectrum.zeros:
+        zeros = [Group(np.flatnonzero(weight == 0.0), spectrum.zeros, 0.0, 0.0)]
+    if spectrum.one_population():
+        index = None if not zeros else np.flatnonzero(weight)
+        return [Group(index, weight.size - spectrum.zeros, spectrum.typical(), spectrum.small()), *zeros]
+    found = []
+    exponents = np.where(weight == 0.0, -(1 << 20), np.frexp(weight)[1])
+    rest = list(zip(spectrum.orders.tolist(), spectrum.counts.tolist(), strict=True))[::-1]
+    while rest:
+        top = rest[0][0]
+        taken = [pair for pair in rest if pair[0] > top - GROUP_SPAN]
+        rest = rest[len(taken) :]
+        low = taken[-1][0]
+        orders, counts = zip(*taken[::-1], strict=True)
+        own = Spectrum(np.array(orders, np.intp), np.array(counts, np.intp), 0)
+        index = np.flatnonzero((exponents >= low) & (exponents <= top))
+        found.append(Group(index, index.size, own.typical(), own.small()))
+    return [*found, *zeros]

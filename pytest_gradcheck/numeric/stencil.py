@@ -1,0 +1,361 @@
+"""Stencil: outputs at points around the centre, and the few sums over outputs that all estimates are made of.
+
+Changes are formed per output before they are summed, `sum(u * (y+ - y-))`: outputs that did not move
+contribute exactly nothing, and an output near 1e8 costs no digits. Entries are perturbed in place in the
+layer's own copy and restored exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pytest_gradcheck.calls import Calls
+from pytest_gradcheck.domain import Domain
+from pytest_gradcheck.target import Array
+
+from .directions import CHUNK, Direction
+from .scales import Floats, units
+
+Index = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A set of entries of one argument that are moved together.
+
+    index: a range (start, stop) of flat positions, or the sorted positions themselves.
+    """
+
+    argument: int
+    index: tuple[int, int] | Index
+
+    @property
+    def size(self) -> int:
+        """How many entries."""
+        return self.index[1] - self.index[0] if isinstance(self.index, tuple) else len(self.index)
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """What tells this block from others of the same examination."""
+        return self.argument, int(self.index[0]) if self.size else -1, self.size
+
+    def halves(self) -> tuple[Block, Block]:
+        """The first and the second half of the entries."""
+        middle = self.size // 2
+        if isinstance(self.index, tuple):
+            start, stop = self.index
+            return Block(self.argument, (start, start + middle)), Block(self.argument, (start + middle, stop))
+        return Block(self.argument, self.index[:middle]), Block(self.argument, self.index[middle:])
+
+    def pieces(self) -> Iterator[slice | Index]:
+        """The entries in pieces that fit the cache, none across a chunk of the directions where it is a range."""
+        if isinstance(self.index, tuple):
+            start, stop = self.index
+            while start < stop:
+                end = min(stop, (start // CHUNK + 1) * CHUNK)
+                yield slice(start, end)
+                start = end
+        else:
+            for at in range(0, len(self.index), CHUNK):
+                yield self.index[at : at + CHUNK]
+
+    def positions(self, picked: Index | None = None) -> Index:
+        """Flat positions of the entries, or of the picked ones among them."""
+        if isinstance(self.index, tuple):
+            start, stop = self.index
+            return np.arange(start, stop, dtype=np.intp) if picked is None else picked + start
+        return self.index if picked is None else self.index[picked]
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Sums over outputs of one pair of points x + t d and x - t d.
+
+    slope: sum u (y+ - y-); spread: square root of the sum of its squared terms;
+    bend: square root of sum (u (y+ + y- - 2 y0))^2.
+    """
+
+    slope: float
+    spread: float
+    bend: float
+
+    @property
+    def finite(self) -> bool:
+        """Whether no output left the numbers."""
+        return bool(np.isfinite(self.slope) and np.isfinite(self.bend))
+
+
+@dataclass(slots=True)
+class Claim:
+    """What backward declares for one upstream.
+
+    upstream: flat float64, one array per output; masked: whether some of it is zero on purpose.
+    gradients: flat float64, one per argument, None where there is none to compare.
+    trembles: by how much backward changes each entry when the inputs change in their last digits, like gradients.
+    """
+
+    upstream: list[Floats]
+    gradients: list[Floats | None]
+    masked: bool = False
+    trembles: list[Floats | None] | None = None
+
+
+class Stencil:
+    """The centre, the layer's copy of it, and the way around it.
+
+    values: float64 arrays, one per argument; never written. domains: by position, None for no bounds.
+    """
+
+    def __init__(self, calls: Calls, values: Sequence[Array], domains: Sequence[Domain | None]) -> None:
+        self.calls = calls
+        self.values = [np.asarray(v, np.float64, order="C") for v in values]
+        self.flat = [v.reshape(-1) for v in self.values]
+        self.work = [np.array(v) for v in self.values]
+        self.flat_work = [w.reshape(-1) for w in self.work]
+        self.domains = list(domains)
+        self.input_rounding = 2.0**-54
+        #: Whether outputs must be copied, because the layer writes each into the buffer of the last.
+        self.copies = False
+        self._buffer = np.empty(CHUNK)
+        #: Flat positions of entries that stand on a bound, and the side (+1 or -1) that is inside.
+        self.edges: list[dict[int, Index]] = [{} for _ in self.values]
+        self.units = [self._units(i) for i in range(len(self.values))]
+        self.center: list[Floats] = []
+        self.shapes: list[tuple[int, ...]] = []
+
+    def take(self, outputs: Sequence[Array]) -> None:
+        """Take over the outputs at the centre; second differences are formed with them."""
+        self.shapes = [y.shape for y in outputs]
+        self.center = [flat64(y) for y in outputs]
+
+    def at(self, block: Block, direction: Direction, t: float) -> list[Floats]:
+        """Outputs, flat, with the entries of the block moved by t times unit times direction."""
+        self._move(block, direction, t)
+        try:
+            return [np.array(y) for y in self.outputs()]
+        finally:
+            self.restore(block)
+
+    def pair(self, block: Block, direction: Direction, t: float) -> tuple[list[Floats], list[Floats]]:
+        """Outputs at +t and at -t, the caller's own."""
+        try:
+            plus, minus = self.pair_moved(block, direction, t)
+            return [np.array(y) for y in plus], [np.array(y) for y in minus]
+        finally:
+            self.restore(block)
+
+    def pair_moved(self, block: Block, direction: Direction, t: float) -> tuple[list[Floats], list[Floats]]:
+        """Outputs at +t and at -t; the entries are left where they are, for `restore` after a whole ladder."""
+        self._move(block, direction, t)
+        plus = self.outputs()
+        self._move(block, direction, -t)
+        minus = self.outputs()
+        if not self.copies and any(map(np.may_share_memory, plus, minus)):
+            # The layer writes its outputs into one buffer (or returns its input): from now on they are copied.
+            self.copies = True
+            return self.pair_moved(block, direction, t)
+        return plus, minus
+
+    def together(
+        self, blocks: Sequence[Block], directions: dict[int, Direction], t: float
+    ) -> tuple[list[Floats], list[Floats]]:
+        """Outputs at +t and at -t with blocks of several arguments moved at once."""
+        found = []
+        try:
+            for sign in (t, -t):
+                for block in blocks:
+                    self._move(block, directions[block.argument], sign)
+                found.append([np.array(y) for y in self.outputs()])
+        finally:
+            for block in blocks:
+                self.restore(block)
+        return found[0], found[1]
+
+    def outputs(self) -> list[Floats]:
+        """Outputs, flat, at the layer's copy as it is now."""
+        outputs = self.calls.forward(self.work) if self.copies else self.calls.borrowed(self.work)
+        if len(outputs) != len(self.shapes) or any(y.shape != s for y, s in zip(outputs, self.shapes, strict=True)):
+            raise ShapeChanged([y.shape for y in outputs])
+        return [flat64(y) for y in outputs]
+
+    def declared(self, block: Block, direction: Direction, gradient: Floats) -> float:
+        """direction . gradient over the block, in units of the step."""
+        i = block.argument
+        if self.is_structured(i):
+            d = self._tangent(block, direction)
+            return float(np.dot(d.reshape(-1), self.projected(i, gradient)))
+        unit, total = self.units[i], 0.0
+        for piece in block.pieces():
+            d = self._along(direction, piece)
+            g = gradient[piece]
+            total += float(np.dot(d, g * unit[piece])) if isinstance(unit, np.ndarray) else unit * float(np.dot(d, g))
+        return total
+
+    def weight(self, i: int, gradient: Floats) -> Floats:
+        """|gradient x step unit| of every entry of argument i."""
+        if self.is_structured(i):
+            gradient = self.projected(i, gradient)
+        weight = np.abs(gradient) * self.units[i]
+        if not np.isfinite(weight).all():
+            weight[~np.isfinite(weight)] = 0.0  # an infinite gradient is left out of every comparison
+        return weight
+
+    def unit_of(self, i: int, position: int) -> float:
+        """The step unit of one entry."""
+        unit = self.units[i]
+        return float(unit[position]) if isinstance(unit, np.ndarray) else float(unit)
+
+    def projected(self, i: int, gradient: Floats) -> Floats:
+        """The part of a gradient along which the argument may move, flat."""
+        domain = self.domains[i]
+        if domain is None or not domain.structured:
+            return gradient
+        x = self.values[i]
+        return np.asarray(domain.tangent(x, gradient.reshape(x.shape)), np.float64).reshape(-1)
+
+    def is_structured(self, i: int) -> bool:
+        """Whether argument i moves within a structure, so that directions are projected."""
+        domain = self.domains[i]
+        return domain is not None and domain.structured
+
+    def _along(self, direction: Direction, piece: slice | Index) -> Floats:
+        return direction.over(piece.start, piece.stop) if isinstance(piece, slice) else direction.at(piece)
+
+    def _tangent(self, block: Block, direction: Direction) -> Floats:
+        i = block.argument
+        domain, x, unit = self.domains[i], self.values[i], self.units[i]
+        full = np.zeros(x.size)
+        for piece in block.pieces():
+            full[piece] = self._along(direction, piece) * (unit[piece] if isinstance(unit, np.ndarray) else unit)
+        return np.asarray(domain.tangent(x, full.reshape(x.shape)), np.float64) if domain else full
+
+    def _move(self, block: Block, direction: Direction, t: float) -> None:
+        i = block.argument
+        work, base, unit = self.flat_work[i], self.flat[i], self.units[i]
+        if self.is_structured(i):
+            domain = self.domains[i]
+            if domain is not None:
+                self.work[i][...] = domain.move(self.values[i], self._tangent(block, direction), t)
+            return
+        for piece in block.pieces():
+            factor = t * unit[piece] if isinstance(unit, np.ndarray) else t * unit
+            if isinstance(piece, slice):
+                step = self._buffer[: piece.stop - piece.start]
+                direction.times(piece.start, piece.stop, factor, step)
+                np.add(step, base[piece], out=work[piece])
+            else:
+                work[piece] = base[piece] + factor * direction.at(piece)
+
+    def restore(self, block: Block) -> None:
+        """Put back the entries of a block exactly as they were."""
+        i = block.argument
+        if self.is_structured(i):
+            self.flat_work[i][:] = self.flat[i]
+            return
+        for piece in block.pieces():
+            self.flat_work[i][piece] = self.flat[i][piece]
+
+    def _units(self, i: int) -> float | Floats:
+        unit, domain, x = units(self.flat[i]), self.domains[i], self.flat[i]
+        if domain is None or domain.structured or (domain.lower is None and domain.upper is None):
+            return unit
+        # No stencil may leave the bounds: steps are at most 0.6 units, so a unit is at most the distance to them.
+        found = np.full(x.size, 1.0) * unit
+        for bound, side in ((domain.lower, 1), (domain.upper, -1)):
+            if bound is not None:
+                room = np.abs(x - bound)
+                at = np.flatnonzero(room == 0.0)
+                if at.size:
+                    self.edges[i][side] = at
+                    room[at] = np.inf
+                found = np.minimum(room, found)
+        return found
+
+
+class ShapeChanged(Exception):  # noqa: N818 - turned into a sentence by the check
+    """The outputs have another shape at a neighbouring point."""
+
+
+def flat64(y: Array) -> Floats:
+    """An output as a flat float64 array, without a copy where it is one already."""
+    return np.asarray(y, np.float64).reshape(-1)
+
+
+def slope(plus: Sequence[Floats], minus: Sequence[Floats], claim: Claim) -> Sums:
+    """The slope alone of one pair of outputs, where its curvature is not looked at."""
+    total = 0.0
+    for p, m, u in zip(plus, minus, claim.upstream, strict=True):
+        for a in range(0, p.size, CHUNK):
+            b = a + CHUNK
+            change = p[a:b] - m[a:b]
+            if claim.masked:
+                change[u[a:b] == 0.0] = 0.0
+            total += float(np.dot(change, u[a:b]))
+    return Sums(total, 0.0, 0.0)
+
+
+def sums(
+    plus: Sequence[Floats],
+    minus: Sequence[Floats],
+    center: Sequence[Floats],
+    claim: Claim,
+    keep: list[Floats] | None = None,
+) -> Sums:
+    """Slope, spread and bend of one pair of outputs; where `keep` is given, u times the second differences go there."""
+    slope = spread = bend = 0.0
+    if keep is not None:
+        keep.clear()
+    longest = min(CHUNK, max((p.size for p in plus), default=0))
+    first, other = np.empty(longest), np.empty(longest)
+    for p, m, c, u in zip(plus, minus, center, claim.upstream, strict=True):
+        out = None if keep is None else np.empty(p.size)
+        for a in range(0, p.size, CHUNK):
+            b = min(a + CHUNK, p.size)
+            change, second = first[: b - a], other[: b - a]
+            np.subtract(p[a:b], m[a:b], out=change)
+            np.add(p[a:b], m[a:b], out=second)
+            second -= c[a:b]
+            second -= c[a:b]
+            if claim.masked:
+                off = u[a:b] == 0.0
+                change[off] = second[off] = 0.0
+            change *= u[a:b]
+            second *= u[a:b]
+            slope += float(np.add.reduce(change))
+            spread += float(np.dot(change, change))
+            bend += float(np.dot(second, second))
+            if out is not None:
+                out[a:b] = second
+        if keep is not None and out is not None:
+            keep.append(out)
+    return Sums(slope, spread**0.5, bend**0.5)
+
+
+def rounding(
+    plus: Sequence[Floats], minus: Sequence[Floats], center: Sequence[Floats], claim: Claim, eps: Sequence[float]
+) -> float:
+    """Standard deviation of upstream . y if each output that moved were rounded once; the others cancel exactly.
+
+    Where none moved, the true change may be anything below the rounding of the largest one.
+    """
+    total = 0.0
+    for p, m, c, u, e in zip(plus, minus, center, claim.upstream, eps, strict=True):
+        for a in range(0, p.size, CHUNK):
+            b = a + CHUNK
+            size = np.abs(c[a:b])
+            np.maximum(size, np.abs(p[a:b]), out=size)
+            size *= u[a:b]
+            size *= p[a:b] != m[a:b]
+            if claim.masked:
+                size[u[a:b] == 0.0] = 0.0  # what is masked may be infinite
+            total += e * e * float(np.dot(size, size))
+    if total == 0.0:
+        return max(
+            (e * float(np.abs(u * c).max(initial=0.0)) for c, u, e in zip(center, claim.upstream, eps, strict=True)),
+            default=0.0,
+        )
+    return float(total**0.5)
