@@ -1,0 +1,304 @@
+"""The caller's inputs as the core sees them (named real float arrays) and as the layer takes them.
+
+Complex arrays are shown to the core as real ones with a last axis of two (real, imaginary): one entry each.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+
+from pytest_gradcheck.errors import LayerError
+from pytest_gradcheck.target import Argument, Array
+
+from . import foreign, tree
+
+Judge = Callable[[Any], tuple[Array | None, str]]
+Keep = Callable[[Any], Any]
+
+
+class Inputs:
+    """The inputs of one check, taken apart once and put together again for each forward.
+
+    arguments: what is differentiated, in order. passed_through: (name, reason) of the rest. names: of all inputs.
+    leaves: the caller's own objects that are differentiated, in the order of the arguments.
+    judge: a leaf as an array, or None and why it is not differentiated. keep: a constant as the layer takes it.
+    """
+
+    __slots__ = ("_constants", "_kinds", "_plain", "_template", "arguments", "leaves", "names", "passed_through")
+
+    def __init__(
+        self, values: tuple[Any, ...], names: Sequence[str], judge: Judge | None = None, keep: Keep | None = None
+    ) -> None:
+        self._template, self.names = values, tuple(names)
+        self._plain = judge is None and all(type(value) is np.ndarray and value.dtype.kind == "f" for value in values)
+        self._constants: list[Any] = []
+        self._kinds: list[str] = []
+        self.passed_through: tuple[tuple[str, str], ...] = ()
+        if self._plain:
+            self.leaves: list[Any] = list(values)
+            self.arguments = tuple(map(Argument, names, values))
+        else:
+            self.leaves = []
+            self.arguments = tuple(self._take_apart(judge or as_differentiable, keep or own_copy))
+
+    def _take_apart(self, judge: Judge, keep: Keep) -> Iterator[Argument]:
+        passed = []
+        for top, name in zip(self._template, self.names, strict=True):
+            for path, leaf in tree.leaves(top, name):
+                value, reason = judge(leaf)
+                if value is None:
+                    passed.append((path, reason))
+                    self._kinds.append("constant")
+                    self._constants.append(keep(leaf))
+                else:
+                    self.leaves.append(leaf)
+                    is_complex = value.dtype.kind == "c"
+                    self._kinds.append("complex" if is_complex else "real")
+                    yield Argument(path, to_real(value) if is_complex else value)
+        self.passed_through = tuple(passed)
+
+    def rebuilt(self, values: Sequence[Array]) -> Sequence[Any]:
+        """The inputs as the layer takes them, holding the very arrays given."""
+        if self._plain:
+            return values
+        if "complex" in self._kinds:
+            kinds = [kind for kind in self._kinds if kind != "constant"]
+            values = [to_complex(v) if kind == "complex" else v for kind, v in zip(kinds, values, strict=True)]
+        natives = [foreign.native(leaf) for leaf in self.leaves]
+        return self.placed([v if make is None else make(v) for v, make in zip(values, natives, strict=True)])
+
+    def placed(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        """The inputs with these leaves, arrays of any framework, where the differentiated ones were."""
+        if self._plain:
+            return tuple(leaves)
+        given, constants = iter(leaves), iter(self._constants)
+        filled = (next(constants) if kind == "constant" else next(given) for kind in self._kinds)
+        return tuple(tree.rebuild(top, filled) for top in self._template)
+
+    def gradients(self, returned: Any) -> list[Any]:
+        """What backward returned, one per argument; where the number is wrong, as it was returned.
+
+        returned: a tuple or list by position (of all inputs, or of the differentiated ones), a dict by name, or
+        one gradient by itself.
+        """
+        if self._plain and type(returned) is tuple:
+            return list(returned)
+        if returned is None:
+            return [None] * len(self.arguments)
+        returned = tree.mapped(foreign.plain, returned)
+        if isinstance(returned, dict):
+            return self._in_real(self._by_name(returned))
+        if not isinstance(returned, (tuple, list)) or (len(self._template) == 1 and tree.is_numbers(returned)):
+            returned = (returned,)
+        return self._in_real(self._by_position(returned))
+
+    def _by_position(self, returned: Sequence[Any]) -> list[Any]:
+        if self._plain:
+            return list(returned)
+        tops = self._kinds_by_input()
+        if len(returned) == len(tops):
+            pairs = zip(self._template, returned, tops, strict=True)
+        elif len(returned) == len(self.arguments):
+            return list(returned)
+        else:
+            asked = [
+                (top, kinds) for top, kinds in zip(self._template, tops, strict=True) if set(kinds) != {"constant"}
+            ]
+            if len(returned) != len(asked):
+                return list(returned)
+            pairs = zip([top for top, _ in asked], returned, [kinds for _, kinds in asked], strict=True)
+        gradients = []
+        for top, gradient, kinds in pairs:
+            parts = tree.aligned(top, gradient)
+            if len(parts) == len(kinds):
+                parts = [part for part, kind in zip(parts, kinds, strict=True) if kind != "constant"]
+            gradients += parts
+        return gradients
+
+    def _kinds_by_input(self) -> list[list[str]]:
+        kinds = iter(self._kinds)
+        return [[next(kinds) for _ in range(tree.count(top))] for top in self._template]
+
+    def _by_name(self, returned: dict[Any, Any]) -> list[Any]:
+        names = [argument.name for argument in self.arguments]
+        flat = {name: find_named(returned, name) for name in names}
+        if any(value is not None for value in flat.values()) or set(returned) & set(names):
+            return [flat[name] for name in names]
+        tops = {name: find_named(returned, name) for name in self.names}
+        if not any(value is not None for value in tops.values()):
+            known = ", ".join(map(repr, names))
+            raise LayerError(f"backward returned gradients named {list(returned)}: name them as the arguments, {known}")
+        return self._by_position([tops[name] for name in self.names])
+
+    def _in_real(self, gradients: list[Any]) -> list[Any]:
+        if "complex" not in self._kinds:
+            return gradients
+        kinds = [kind for kind in self._kinds if kind != "constant"]
+        if len(kinds) != len(gradients):
+            return gradients
+        shown = zip(kinds, gradients, self.arguments, strict=True)
+        return [as_shown(g, a.value.shape[:-1]) if kind == "complex" else g for kind, g, a in shown]
+
+
+def own_copy(constant: Any) -> Any:
+    """A constant that the layer may write into without the caller's array changing."""
+    if foreign.home(constant) == "torch":
+        return constant.detach().clone()
+    return constant.copy() if isinstance(constant, np.ndarray) else constant
+
+
+def as_differentiable(leaf: Any) -> tuple[Array | None, str]:
+    """The leaf as a float or complex array, or None and the reason why it is not differentiated."""
+    if isinstance(leaf, np.ndarray):
+        array = leaf
+    elif isinstance(leaf, (bool, int, str, bytes)) or leaf is None:
+        return None, f"{type(leaf).__name__}, not differentiated" if leaf is not None else "None, not differentiated"
+    elif isinstance(leaf, (float, complex, np.generic)) or tree.is_numbers(leaf):
+        array = np.asarray(leaf)
+    else:
+        array = foreign.plain(leaf)
+        if not isinstance(array, np.ndarray):
+            return None, f"{type(leaf).__name__}, not an array"
+    if array.dtype.kind in "fc":
+        return array, ""
+    return None, f"{array.dtype} array, not differentiated"
+
+
+def find_named(gradients: dict[Any, Any], name: str) -> Any:
+    """The gradient of an argument in a dict that names it `x`, `dx`, `d_x`, `grad_x`, `x_grad` or `dLdx`."""
+    for key in gradient_names(name):
+        if key in gradients:
+            return gradients[key]
+    return None
+
+
+def gradient_names(name: str) -> tuple[str, ...]:
+    """The names under which authors hold the gradient of an argument, the plainest first."""
+    return (name, f"d{name}", f"d_{name}", f"grad_{name}", f"{name}_grad", f"dLd{name}", f"g{name}", f"grad{name}")
+
+
+def to_real(array: Any) -> Array:
+    """A complex array (…) as a real one (…, 2): real part, imaginary part; its own memory where that is possible."""
+    array = np.ascontiguousarray(array) if np.ndim(array) else np.asarray(array)
+    real = np.float32 if array.dtype == np.complex64 else np.float64
+    shown: Array = array.reshape(*array.shape, 1).view(real)
+    return shown
+
+
+def as_shown(gradient: Any, shape: tuple[int, ...]) -> Any:
+    """A gradient of a complex argument as a real array; one without an imaginary part has zeros there."""
+    if not isinstance(gradient, (np.ndarray, np.generic)) or gradient.shape != shape or gradient.dtype.kind not in "fc":
+        return gradient
+    array = np.asarray(gradient)
+    return to_real(array if array.dtype.kind == "c" else array + 0j)
+
+
+def to_complex(array: Array) -> Array:
+    """A real array (…, 2) as the complex array (…) that it shows."""
+    array = np.ascontiguousarray(array)
+    view: Array = array.view(np.complex64 if array.dtype == np.float32 else np.complex128)[..., 0]
+    return view
+
+
+@dataclass(slots=True)
+class Outputs:
+    """How the last output was nested and which of its leaves are differentiable, to build the upstream alike.
+
+    arrays: the differentiable leaves as real arrays. natives: how an upstream becomes what its output was.
+    """
+
+    template: Any
+    kinds: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    arrays: tuple[Array, ...]
+    natives: tuple[foreign.Native | None, ...] = (None,)
+
+    @property
+    def several(self) -> bool:
+        """Whether the output is a tuple, list or dict rather than one array."""
+        return tree.is_container(self.template)
+
+    def upstream(self, arrays: Sequence[Array]) -> Any:
+        """The upstream nested as the output; zero for outputs that are not differentiable."""
+        given = iter(arrays)
+        filled = (
+            np.zeros(shape) if kind == "constant" else to_complex(next(given)) if kind == "complex" else next(given)
+            for kind, shape in zip(self.kinds, self.shapes, strict=True)
+        )
+        made = (u if make is None else make(u) for u, make in zip(filled, self.natives, strict=True))
+        return tree.rebuild(self.template, made)
+
+
+def take_outputs(out: Any, name: str) -> Outputs:
+    """The output of a forward, taken apart; LayerError where there is no float array in it."""
+    if type(out) is np.ndarray and out.dtype.kind == "f":
+        return Outputs(None, ("real",), (out.shape,), (out,))
+    kinds, shapes, arrays = [], [], []
+    natives = tuple(foreign.native(leaf) for _, leaf in tree.leaves(out))
+    for path, leaf in tree.leaves(out):
+        value, reason = as_differentiable(leaf)
+        if value is None and not isinstance(foreign.plain(leaf), (bool, int, np.ndarray, np.generic)):
+            where = f" at {path}" if path else ""
+            raise LayerError(f"forward of {name} returned {reason.split(',')[0]}{where}: return float arrays")
+        kinds.append("constant" if value is None else "complex" if value.dtype.kind == "c" else "real")
+        shapes.append(np.shape(leaf))
+        if value is not None:
+            arrays.append(to_real(value) if kinds[-1] == "complex" else value)
+    if not arrays:
+        what = np.asarray(out).dtype if kinds else "nothing"
+        raise LayerError(f"forward of {name} returned {what}, not a float array: it has no gradient")
+    return Outputs(out if tree.is_container(out) else None, tuple(kinds), tuple(shapes), tuple(arrays), natives)
+
+
+def input_names(function: Callable[..., Any], number: int, skip: int = 0) -> list[str]:
+    """Names of the first `number` positional arguments of a function, `input0` and so on where it has none."""
+    names = positional_names(function)[skip : skip + number]
+    return [*names, *(f"input{i}" for i in range(len(names), number))]
+
+
+def positional_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of the positional arguments of a callable, without `self`; none where it has no signature."""
+    plain = function.__func__ if type(function) is MethodType else function
+    if type(plain) is FunctionType and "__wrapped__" not in plain.__dict__:
+        code = plain.__code__
+        return code.co_varnames[int(plain is not function) : code.co_argcount]
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return ()
+    return tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
+
+
+def apart(function: Callable[..., Any], outputs: Outputs, more: int = 0) -> bool:
+    """Whether a backward takes one upstream per output, each by itself, before its `more` other arguments.
+
+    `backward(dh, dc)` and `backward(dh, dc=None)` do; `backward(upstream)` and `backward(upstream, retain=True)` take
+    them nested as the outputs were.
+    """
+    if not isinstance(outputs.template, (tuple, list)) or len(outputs.template) < 2:
+        return False
+    return len(outputs.template) + more <= capacity(getattr(function, "__func__", function), int(_is_bound(function)))
+
+
+def _is_bound(function: Callable[..., Any]) -> bool:
+    return isinstance(function, MethodType)
+
+
+@lru_cache(maxsize=512)
+def capacity(function: Callable[..., Any], skip: int) -> float:
+    """How many arrays a function may take by position: those without a default, or with None for one."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())[skip:]
+    except (TypeError, ValueError):
+        return 0
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return float("inf")
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(p.kind in kinds and (p.default is p.empty or p.default is None) for p in parameters)

@@ -1,0 +1,279 @@
+"""An object with forward and backward that holds parameters and their gradients.
+
+The check works on a deep copy, so that the author's layer keeps its parameters and gradients. They are written in
+place, so that every other name of the same array sees them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pytest_gradcheck.errors import InvalidInput, LayerError
+from pytest_gradcheck.target import Argument, Array, Target
+from pytest_gradcheck.verdict import Clause
+
+from . import places
+from .binding import find_named, gradient_names
+from .objects import ObjectTarget, missing
+from .places import AbsentError, Path, Place
+
+#: A layer with a method of such a name adds to its gradients until the method sets them to zero.
+ZEROING = (
+    "zero_grad", "zero_grads", "zero_gradients", "zero_gradient", "flush_gradients", "reset_gradients", "reset_grads",
+    "reset_grad", "clear_gradients", "clear_grads",
+)  # fmt: skip
+
+#: Where a layer returns the gradients of its parameters after those of its inputs.
+RETURNED: tuple[Path, ...] = ()
+
+
+class ModuleTarget(ObjectTarget):
+    """A layer whose parameters are checked like its inputs.
+
+    held: where the parameters and their gradients are.
+    accumulates: whether backward adds to the gradients it holds; None where the author does not say, then a method
+        that sets them to zero says so.
+    restart: whether each forward starts from the layer as it was given, for layers that keep a history of their calls.
+    """
+
+    convention = "object with forward, backward and parameters"
+
+    def __init__(
+        self,
+        layer: Any,
+        inputs: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        held: Sequence[Place],
+        accumulates: bool | None = None,
+        restart: bool = False,
+    ) -> None:
+        super().__init__(copy_of(layer), inputs, kwargs)
+        self.held = tuple(held)
+        self.zeroing = zeroing_of(layer)
+        self.pristine = copy_of(layer) if restart else None
+        self.called: Any = None
+        self.accumulates = self.zeroing is not None if accumulates is None else accumulates
+        taken = {argument.name for argument in self.arguments}
+        # The values are the author's own arrays, so that a report compares what the author holds.
+        parameters = [
+            Argument(f"layer.{p.name}" if p.name in taken else p.name, places.look(layer, p.path), "parameter")
+            for p in self.held
+        ]
+        self.positions = (*self.positions, *(argument.name for argument in parameters))
+        self.arguments = (*self.arguments, *parameters)
+        self.passed_through = (*self.passed_through, *places.without_gradient(layer, self.held))
+
+    def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
+        """The outputs at these values, the last of which are the parameters."""
+        if self.pristine is not None:
+            self.layer, self.called = copy_of(self.pristine), None
+        first = len(values) - len(self.held)
+        for place, value in zip(self.held, values[first:], strict=True):
+            self._set(place, value)
+        self._forget()
+        return super().forward(values[:first])
+
+    def _set(self, place: Place, value: Array) -> None:
+        current = places.look(self.layer, place.path)
+        fits = isinstance(current, np.ndarray) and current.dtype == value.dtype and current.shape == value.shape
+        if fits and current.flags.writeable:
+            np.copyto(current, value)
+        else:
+            places.replace(self.layer, current, value.copy())
+            self._recast(place, value)
+
+    def _recast(self, place: Place, value: Array) -> None:
+        """Gradients that the layer writes in place get the dtype of their parameter, or they would round it."""
+        for path in place.gradients:
+            try:
+                found = places.look(self.layer, path)
+            except AbsentError:
+                continue
+            if isinstance(found, np.ndarray) and found.shape == value.shape and found.dtype != value.dtype:
+                places.replace(self.layer, found, found.astype(value.dtype))
+
+    def _forget(self) -> None:
+        # Some layers keep every input since the gradients were last set to zero.
+        if self.zeroing is not None and self.accumulates and self.pristine is None:
+            getattr(self.layer, self.zeroing)()
+
+    def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:
+        """The gradients returned for the inputs, then those held in the layer for the parameters."""
+        if self.pristine is not None:
+            # A layer with a history has one backward for each forward: each starts from what forward left.
+            self.called = self.layer if self.called is None else self.called
+            self.layer = copy_of(self.called)
+        if self.accumulates:
+            self._zero()
+        return self._gradients(upstream)
+
+    def _gradients(self, upstream: Sequence[Array]) -> list[Any]:
+        returned = self.pull(upstream)
+        if any(place.gradients == RETURNED for place in self.held):
+            return self._returned(returned)
+        return [*self.inputs.gradients(returned), *(self._held_gradient(place) for place in self.held)]
+
+    def _returned(self, returned: Any) -> list[Any]:
+        if isinstance(returned, dict):
+            inputs = self.inputs.gradients(returned) if self.inputs.arguments else []
+            return [*inputs, *(find_named(returned, place.name) for place in self.held)]
+        items = list(returned) if isinstance(returned, (tuple, list)) else [returned]
+        first = len(items) - len(self.held)
+        if first < 0:
+            return items
+        return [*self.inputs.gradients(tuple(items[:first])), *items[first:]]
+
+    def _held_gradient(self, place: Place) -> Any:
+        for path in place.gradients:
+            try:
+                found = places.look(self.layer, path)
+            except AbsentError:
+                continue
+            # A copy: the layer may write its next gradient into the same array.
+            return found.copy() if isinstance(found, np.ndarray) else found
+        return None
+
+    def _zero(self) -> None:
+        for place in self.held:
+            for path in place.gradients:
+                try:
+                    found = places.look(self.layer, path)
+                except AbsentError:
+                    continue
+                if isinstance(found, np.ndarray):
+                    found[...] = 0
+                elif found is not None:
+                    places.put(self.layer, path, 0.0)
+
+    def parameters(self) -> tuple[Array, ...]:
+        """The parameters as the layer holds them now."""
+        return tuple(places.look(self.layer, place.path) for place in self.held)
+
+    def own_clauses(self, upstream: Sequence[Array]) -> tuple[Clause, ...]:
+        """After a forward: whether a layer said to accumulate adds the second gradient to the first."""
+        if not self.accumulates or self.pristine is not None or any(place.gradients == RETURNED for place in self.held):
+            return ()
+        # Copies: a layer that writes into its upstream would be told of twice, here in words that mislead.
+        self.backward([u.copy() for u in upstream])
+        once = [self._held_gradient(place) for place in self.held]
+        self._gradients([u.copy() for u in upstream])
+        for place, first in zip(self.held, once, strict=True):
+            second = self._held_gradient(place)
+            if not isinstance(first, np.ndarray) or not isinstance(second, np.ndarray):
+                continue
+            if not np.allclose(second, 2 * first, rtol=64 * float(np.finfo(first.dtype).eps), atol=0):
+                said = f"{self.name} is said to accumulate, but a second backward did not double the gradient of "
+                return (Clause("accumulation", "broken", said + place.name),)
+        return (Clause("accumulation", "kept", "two backwards without setting to zero gave twice the gradient"),)
+
+
+def zeroing_of(layer: Any) -> str | None:
+    """The name of the method with which a layer sets its gradients to zero, None where it has none."""
+    return next((name for name in ZEROING if callable(getattr(layer, name, None))), None)
+
+
+def copy_of(layer: Any) -> Any:
+    """A deep copy of a layer; where it cannot be copied, a shallow one with arrays, dicts and lists of its own."""
+    try:
+        return copy.deepcopy(layer)
+    except Exception:
+        twin = copy.copy(layer)
+        for name, value in places.attributes(layer).items():
+            if isinstance(value, (np.ndarray, dict, list)):
+                try:
+                    setattr(twin, name, copy.deepcopy(value))
+                except Exception:
+                    setattr(twin, name, copy.copy(value))
+        return twin
+
+
+def started(layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The layer, or a copy that has run forward once where the layer makes its parameters then.
+
+    Such a layer holds None, or nothing, in its dict of parameters. Its first values are drawn from a fixed state of
+    numpy's global generator, so that two checks see the same ones.
+    """
+    if getattr(layer, "is_initialized", True) is not False and not _empty(places.attributes(layer).get("parameters")):
+        return layer
+    twin = copy_of(layer)
+    state = np.random.get_state()
+    try:
+        np.random.seed(0)
+        twin.forward(*copy.deepcopy(inputs), **kwargs)
+    except Exception as cause:
+        raised = f"{type(cause).__name__} ({cause})"
+        raise LayerError(f"forward of {type(layer).__name__} raised {raised} while it made its parameters") from cause
+    finally:
+        np.random.set_state(state)
+    return twin
+
+
+def _empty(book: Any) -> bool:
+    return isinstance(book, dict) and bool(book) and all(value is None for value in book.values())
+
+
+def adapt(layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Target | None:
+    """A target around a layer that holds parameters with their gradients, or None."""
+    if missing(layer) is not None:
+        return None
+    layer = started(layer, inputs, kwargs)
+    held = places.find(layer)
+    # A layer without parameters may keep its inputs until it is told to forget them.
+    return ModuleTarget(layer, inputs, kwargs, held) if held or zeroing_of(layer) else None
+
+
+def declared(
+    layer: Any,
+    inputs: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    parameters: Any = None,
+    gradients: Any = None,
+    accumulates: bool | None = None,
+    restart: bool = False,
+) -> ModuleTarget:
+    """The target of `declare.module`; InvalidInput where a declared name is not there."""
+    layer = started(layer, inputs, kwargs)
+    held = places.find(layer) if parameters is None else _declared_places(layer, parameters, gradients)
+    return ModuleTarget(layer, inputs, kwargs, held, accumulates, restart)
+
+
+def _declared_places(layer: Any, parameters: Any, gradients: Any) -> list[Place]:
+    if isinstance(parameters, dict):
+        names, gradients = list(parameters), parameters if gradients is None else gradients
+    else:
+        names = [parameters] if isinstance(parameters, str) else list(parameters)
+    return [_declared_place(layer, name, gradients, i) for i, name in enumerate(names)]
+
+
+def _declared_place(layer: Any, name: str, gradients: Any, position: int) -> Place:
+    try:
+        path = places.parse(layer, name)
+    except AbsentError:
+        known = ", ".join(sorted(places.attributes(layer))) or "nothing"
+        raise InvalidInput(f"{type(layer).__name__} holds no {name!r}: it holds {known}") from None
+    value = places.look(layer, path)
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+        what = f"{value.dtype} array" if isinstance(value, np.ndarray) else type(value).__name__
+        raise InvalidInput(f"parameter {name!r} of {type(layer).__name__} is a {what}: only float arrays are checked")
+    if gradients == "returned":
+        return Place(name, path, RETURNED)
+    if gradients is None:
+        beside = gradient_names(str(path[-1]))[1:]
+        return Place(name, path, tuple((*path[:-1], key) for key in beside))
+    where = gradients[name] if isinstance(gradients, dict) else list(gradients)[position]
+    return Place(name, path, (_loose(layer, where),))
+
+
+def _loose(layer: Any, text: str) -> Path:
+    """The path of a gradient, which may not exist before backward has run."""
+    words = text.split(".")
+    for known in range(len(words), 0, -1):
+        try:
+            return (*places.parse(layer, ".".join(words[:known])), *words[known:])
+        except AbsentError:
+            continue
+    return tuple(words)

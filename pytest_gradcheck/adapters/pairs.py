@@ -1,0 +1,66 @@
+"""A pair of functions: `forward(*inputs) -> (output, cache)` and `backward(upstream, cache) -> gradients`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pytest_gradcheck.errors import LayerError
+from pytest_gradcheck.target import Array, Target
+
+from .binding import Inputs, Outputs, apart, input_names, take_outputs
+
+
+class PairTarget(Target):
+    """A layer of two functions that hand a cache from one to the other."""
+
+    convention = "pair of functions with a cache"
+    outputs: Outputs
+    cache: Any
+
+    def __init__(self, layer: tuple[Any, Any], inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.layer, self.kwargs = layer, kwargs
+        self.name = pair_name(layer[0])
+        self.inputs = Inputs(inputs, input_names(layer[0], len(inputs)))
+        self.arguments = self.inputs.arguments
+        self.passed_through, self.positions = self.inputs.passed_through, self.inputs.names
+
+    def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
+        """The outputs at these values; the cache is kept."""
+        returned = self.layer[0](*self.inputs.rebuilt(values), **self.kwargs)
+        if not isinstance(returned, tuple) or len(returned) != 2:
+            what = f"{len(returned)} values" if isinstance(returned, tuple) else type(returned).__name__
+            raise LayerError(f"forward of {self.name} returned {what}: a pair's forward returns (output, cache)")
+        out, self.cache = returned
+        self.outputs = take_outputs(out, self.name)
+        return self.outputs.arrays
+
+    def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:
+        """What the pair's backward returns for the last forward's cache."""
+        given = self.outputs.upstream(upstream)
+        backward = self.layer[1]
+        one_each = apart(backward, self.outputs, more=1)
+        return self.inputs.gradients(backward(*given, self.cache) if one_each else backward(given, self.cache))
+
+
+def pair_name(forward: Any) -> str:
+    """The name of the pair: that of its forward, without the suffix."""
+    name = getattr(forward, "__name__", type(forward).__name__)
+    return name.removesuffix("_forward") or name
+
+
+def missing(layer: Any) -> str | None:
+    """What keeps an object from being such a pair; None where nothing does."""
+    if not isinstance(layer, tuple):
+        return "not a tuple (forward, backward)"
+    if len(layer) != 2:
+        return f"a tuple of {len(layer)}, not (forward, backward)"
+    for word, function in zip(("forward", "backward"), layer, strict=True):
+        if not callable(function):
+            return f"its {word} is a {type(function).__name__}, not a function"
+    return None
+
+
+def adapt(layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Target | None:
+    """A target around such a pair, or None."""
+    return PairTarget(layer, inputs, kwargs) if missing(layer) is None else None

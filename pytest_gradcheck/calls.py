@@ -1,0 +1,182 @@
+"""Calls: forward and backward of one target, counted, with random state held still and errors put into words."""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import GradCheckError, LayerError
+from .randomness import Frozen
+from .target import Array, Target
+
+
+class BudgetSpent(Exception):  # noqa: N818 - the end of a budget is no error
+    """The evaluations or the seconds that the caller granted are used up; the verdict covers what was covered."""
+
+
+@dataclass(slots=True)
+class Meter:
+    """What a check has spent, and what it may spend.
+
+    max_evaluations: forward evaluations granted, None without limit.
+    deadline: a moment of `time.perf_counter`, None without limit.
+    """
+
+    forward_evaluations: int = 0
+    backward_calls: int = 0
+    max_evaluations: int | None = None
+    deadline: float | None = None
+
+    @classmethod
+    def granted(cls, max_evaluations: int | None = None, max_seconds: float | None = None) -> Meter:
+        """A meter whose clock starts now."""
+        deadline = None if max_seconds is None else time.perf_counter() + max_seconds
+        return cls(max_evaluations=max_evaluations, deadline=deadline)
+
+    def forward(self) -> None:
+        """Count one forward; raises `BudgetSpent` where it is not granted."""
+        if self.max_evaluations is not None and self.forward_evaluations >= self.max_evaluations:
+            raise BudgetSpent(f"the {self.max_evaluations} forward evaluations granted are spent")
+        self.in_time()
+        self.forward_evaluations += 1
+
+    def backward(self) -> None:
+        """Count one backward; raises `BudgetSpent` after the deadline."""
+        self.in_time()
+        self.backward_calls += 1
+
+    def in_time(self) -> None:
+        """Raises `BudgetSpent` after the deadline."""
+        if self.deadline is not None and time.perf_counter() > self.deadline:
+            raise BudgetSpent("the seconds granted are spent")
+
+
+class Calls:
+    """Forward and backward of one target: counted, and each forward started from the same random state.
+
+    Enter `quiet()` and the `Frozen` once around a whole check; a call itself adds a few microseconds.
+
+    target: the layer in its common form.
+    meter: counts and limits; a new one without limits when None.
+    frozen: the random state to start each forward from; taken now when None. Whoever makes it releases it.
+    """
+
+    __slots__ = ("_settled", "frozen", "meter", "target")
+
+    def __init__(self, target: Target, *, meter: Meter | None = None, frozen: Frozen | None = None) -> None:
+        self.target = target
+        self.meter = meter if meter is not None else Meter()
+        self.frozen = frozen if frozen is not None else Frozen(target)
+        self._settled = False
+
+    def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
+        """Outputs at these values, one array per output, none of which the layer holds or can still change.
+
+        values: one array per argument; the layer gets these very arrays.
+
+        Raises `LayerError` where the layer raises or returns no numbers, `BudgetSpent` where nothing is left.
+        """
+        return self._own(self._called(values))
+
+    def borrowed(self, values: Sequence[Array]) -> tuple[Array, ...]:
+        """Outputs as `forward` gives them, but uncopied: the layer may still hold them and write into them."""
+        return tuple(self._number(y, 0) for y in self._called(values))
+
+    def _called(self, values: Sequence[Array]) -> Sequence[Any]:
+        self.meter.forward()
+        self.frozen.restore()
+        try:
+            outputs = self.target.forward(values)
+        except GradCheckError:
+            raise
+        except Exception as cause:
+            raise LayerError(self._story("forward", values, cause)) from cause
+        if not self._settled:
+            self._settled = True
+            self.frozen.notice()
+        return outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+
+    def backward(self, upstream: Sequence[Array]) -> list[Any]:
+        """The gradients of the last forward as the layer returned them; none of the arrays can still change.
+
+        upstream: one array per output; the layer gets these very arrays.
+
+        Raises `LayerError` where the layer raises, `BudgetSpent` after the deadline.
+        """
+        self.meter.backward()
+        try:
+            gradients = self.target.backward(upstream)
+        except GradCheckError:
+            raise
+        except Exception as cause:
+            raise LayerError(self._story("backward", upstream, cause)) from cause
+        if gradients is None:
+            return [None] * len(self.target.arguments)
+        if not isinstance(gradients, (tuple, list)):
+            gradients = (gradients,)
+        counts = _references(gradients)
+        return [_kept(g, count) for g, count in zip(gradients, counts, strict=True)]
+
+    def on(self, target: Target) -> Calls:
+        """Calls of another target (a fresh copy of the layer) on the same meter, from the same random state."""
+        return Calls(target, meter=self.meter, frozen=self.frozen.on(target))
+
+    def _own(self, outputs: Sequence[Any]) -> tuple[Array, ...]:
+        counts = _references(outputs)
+        return tuple(self._number(y, count) for y, count in zip(outputs, counts, strict=True))
+
+    def _number(self, output: Any, references: int) -> Array:
+        array: Array = np.asarray(output)
+        if array.dtype.kind not in "fciub":
+            returned = f"forward of {self.target.name} returned {_what(output)}"
+            raise LayerError(f"{returned}: return an array of numbers, or a tuple of them")
+        return array if array is not output or references == 0 else _kept(array, references)
+
+    def _story(self, stage: str, arrays: Sequence[Array], cause: Exception) -> str:
+        text = " ".join(str(cause).split())[:300] or "no message"
+        if stage == "forward":
+            names = [a.name for a in self.target.arguments]
+            given = ", ".join(f"{name} {np.shape(x)}" for name, x in zip(names, arrays, strict=False))
+        else:
+            given = "an upstream of shape " + ", ".join(str(np.shape(u)) for u in arrays)
+        way_out = "call it once by hand on these arrays"
+        return f"{stage} of {self.target.name} raised {type(cause).__name__} ({text}) given {given}: {way_out}"
+
+
+def _what(output: Any) -> str:
+    if output is None:
+        return "None"
+    return f"{type(output).__name__} {output!r:.60}"
+
+
+def _kept(array: Any, references: int) -> Any:
+    # A layer may write its next answer into the same buffer; an array that nobody else holds cannot change.
+    if not isinstance(array, np.ndarray) or (array.base is None and references <= _ALONE):
+        return array
+    return np.array(array)
+
+
+def _references(outputs: Sequence[Any]) -> list[int]:
+    return [sys.getrefcount(y) for y in outputs]
+
+
+# What the count is for an array held by its tuple alone differs between versions of Python: measure it.
+_ALONE = _references((np.empty(0),))[0]
+
+
+@contextmanager
+def quiet() -> Iterator[list[warnings.WarningMessage]]:
+    """Around a check: floating point errors ignored, warnings of the layer recorded, once per place, not raised.
+
+    Entered once, because entering costs more than a small layer's forward.
+    """
+    with np.errstate(all="ignore"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        yield caught

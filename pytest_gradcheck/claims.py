@@ -1,0 +1,103 @@
+"""Claims: what backward declares at the centre for any upstream, as flat float64 arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .calls import Calls
+from .numeric.scales import Floats
+from .numeric.stencil import Claim
+from .target import Array
+
+#: Relative size of the shift that shows the rounding of the declared gradient.
+TREMBLE = 2.0**-50
+#: Relative size of a shift that moves every float64 computation, and no float32 one.
+NUDGE = 2.0**-40
+
+
+class Claimant:
+    """Asks backward for its gradients at one point.
+
+    calls: the layer that is differentiated. values: its inputs, never written. comparable: positions of the
+    arguments whose gradients can be compared at all.
+    """
+
+    def __init__(self, calls: Calls, values: Sequence[Array], comparable: Sequence[int]) -> None:
+        self.calls, self.values, self.comparable = calls, list(values), set(comparable)
+        self.shapes: list[tuple[int, ...]] = []
+        self.dtypes: list[np.dtype[Any]] = []
+
+    def describe(self, outputs: Sequence[Array]) -> None:
+        """Take over shapes and dtypes of the outputs, in which upstreams are given."""
+        self.shapes = [y.shape for y in outputs]
+        self.dtypes = [y.dtype if y.dtype.kind == "f" else np.dtype(np.float64) for y in outputs]
+
+    def of(self, upstream: list[Floats]) -> Claim:
+        """The claim for a flat upstream: one forward at the centre and one backward."""
+        self.calls.forward([np.array(v) for v in self.values])
+        return self.after_forward(upstream)
+
+    def after_forward(self, upstream: list[Floats]) -> Claim:
+        """The claim for a flat upstream, for the forward that was just made."""
+        shaped = [np.array(u.reshape(s), d) for u, s, d in zip(upstream, self.shapes, self.dtypes, strict=True)]
+        # The claim is for the upstream as the layer got it, in its own dtype.
+        got = [np.array(u, np.float64).reshape(-1) for u in shaped]
+        return Claim(got, self.flat(self.calls.backward(shaped)))
+
+    def flat(self, gradients: Sequence[Any]) -> list[Floats | None]:
+        """Gradients as flat float64 arrays of their own, None where there is nothing to compare."""
+        found: list[Floats | None] = []
+        for i, value in enumerate(self.values):
+            g = gradients[i] if i < len(gradients) and i in self.comparable else None
+            if g is None:
+                found.append(np.zeros(value.size) if i in self.comparable else None)
+                continue
+            array = np.array(g, np.float64).reshape(-1)
+            found.append(array if array.size == value.size else None)
+        return found
+
+    def trembling(self, claim: Claim) -> list[Floats | None]:
+        """By how much the declared gradient changes when the inputs change in their last digits.
+
+        Entries where it changes by more than a thousandth of their kind have crossed a kink: that is no rounding.
+        """
+        self.calls.forward([shifted(v, i, TREMBLE) for i, v in enumerate(self.values)])
+        other = self.after_forward(claim.upstream)
+        trembles: list[Floats | None] = []
+        for g, h in zip(claim.gradients, other.gradients, strict=True):
+            if g is None or h is None:
+                trembles.append(None)
+                continue
+            h -= g
+            size = float(np.sqrt(np.dot(g, g) / max(1, g.size)))
+            h[~(np.abs(h) <= 1e-3 * (np.abs(g) + size))] = 0.0
+            trembles.append(h)
+        return trembles
+
+    def moves(self, units: Sequence[float | Floats]) -> bool:
+        """Whether any output notices a shift that float64 can see and float32 cannot.
+
+        It is asked a little beside the centre, which may be a stationary point; units: size of each argument's steps.
+        """
+        beside = [_beside(v, unit, 0.0) for v, unit in zip(self.values, units, strict=True)]
+        nudged = [_beside(v, unit, NUDGE) for v, unit in zip(self.values, units, strict=True)]
+        before, after = self.calls.forward(beside), self.calls.forward(nudged)
+        return any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(before, after, strict=True))
+
+
+def _beside(value: Array, unit: float | Floats, nudge: float) -> Array:
+    signs = np.where(np.arange(value.size) % 2, 1.0, -1.0)
+    moved = value.reshape(-1) + signs * (2.0**-9 * (1.0 + 0.37 * np.cos(np.arange(value.size))) + nudge) * unit
+    return np.asarray(moved.reshape(value.shape), np.float64)
+
+
+def shifted(value: Array, i: int, by: float) -> Array:
+    """The values with neighbours moved to opposite sides: a common factor leaves a normalised output where it is."""
+    out = np.array(value, np.float64)
+    flat = out.reshape(-1)
+    flat[i % 2 :: 2] *= 1.0 + by
+    flat[1 - i % 2 :: 2] *= 1.0 - by
+    return out

@@ -1,0 +1,183 @@
+"""Clauses on what backward returned: number, None, shape, dtype, device, finiteness. They need no further call.
+
+All but the last speak before any number is compared; a finding here is said in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from pytest_gradcheck.errors import GradCheckError
+from pytest_gradcheck.settings import Settings
+from pytest_gradcheck.target import Array
+from pytest_gradcheck.verdict import MOST_INDICES, Finding
+
+from .records import FirstCall, Ruling, broken, kept
+
+
+def count(first: FirstCall, settings: Settings) -> Ruling:
+    """One gradient per differentiated argument."""
+    names, returned = first.names, len(first.gradients)
+    if returned == len(names):
+        return kept(f"{returned} returned for {', '.join(names)}")
+    message = (
+        f"backward of {first.calls.target.name} returned {_many(returned, 'gradient')} for "
+        f"{_many(len(names), 'argument')} ({', '.join(names)}): return one per argument, in the order of forward"
+    )
+    return broken("counted what backward returned", Finding("shape", message, clause="count"))
+
+
+def missing(first: FirstCall, settings: Settings) -> Ruling:
+    """None only where zero is true: whether it is, the comparison of the numbers says."""
+    absent = [name for name, g in _named(first) if g is None]
+    if not absent:
+        return kept("no gradient is None")
+    return kept(f"None for {', '.join(absent)} is compared as zero", note=f"backward returned None for {absent[0]}")
+
+
+def shape(first: FirstCall, settings: Settings) -> Ruling:
+    """Each gradient has its argument's shape."""
+    found = []
+    for (name, g), value in zip(_named(first), first.values, strict=False):
+        if g is None:
+            continue
+        array = numbers(g)
+        if array is None:
+            words = f"is a {type(g).__name__}, not an array: return an array of numbers of shape {value.shape}"
+        elif array.shape != value.shape:
+            words = f"has shape {array.shape}, {name} has {value.shape}: {_way_to(value.shape, array.shape)}"
+        else:
+            continue
+        message = f"the gradient of {name} that {first.calls.target.name} returns {words}"
+        found.append(Finding("shape", message, argument=name, total=value.size, clause="shape"))
+    return broken("compared with the argument's shape", *found) if found else kept("each as its argument's")
+
+
+def dtype(first: FirstCall, settings: Settings) -> Ruling:
+    """Each gradient that has a dtype has its argument's; lists and Python numbers have none."""
+    found = []
+    for (name, g), value in zip(_named(first), first.values, strict=False):
+        if not isinstance(g, (np.ndarray, np.generic)) or _like(g.dtype, value.dtype):
+            continue
+        if settings.precision is not None and _like(g.dtype, np.dtype(settings.precision)):
+            continue
+        way = "compute it without the detour through" if _narrower(g.dtype, value.dtype) else "cast it back from"
+        message = (
+            f"the gradient of {name} that {first.calls.target.name} returns is {g.dtype}, "
+            f"{name} is {value.dtype}: {way} {g.dtype}"
+        )
+        found.append(Finding("dtype", message, argument=name, total=value.size, clause="dtype"))
+    return broken("compared with the argument's dtype", *found) if found else kept("each as its argument's")
+
+
+def device(first: FirstCall, settings: Settings) -> Ruling:
+    """Each gradient of an array type lies where its argument lies."""
+    found = []
+    for (name, g), value in zip(_named(first), first.values, strict=False):
+        here, there = _device(value), _device(g)
+        if there is not None and here is not None and here.split(":")[0] != there.split(":")[0]:
+            message = f"the gradient of {name} lies on {there}, {name} on {here}: return it on {here}"
+            found.append(Finding("dtype", message, argument=name, total=value.size, clause="device"))
+    return broken("compared with the argument's device", *found) if found else kept("each where its argument is")
+
+
+def finite(first: FirstCall, settings: Settings) -> Ruling:
+    """Each gradient is finite where the true one is, which a difference quotient at two steps tells."""
+    found, grown = [], []
+    for i, ((name, g), value) in enumerate(zip(_named(first), first.values, strict=False)):
+        array = None if g is None else numbers(g)
+        if array is None or array.dtype.kind not in "fciub" or array.shape != value.shape or np.isfinite(array).all():
+            continue
+        places = [tuple(int(k) for k in place) for place in np.argwhere(~np.isfinite(array))]
+        if all(_grows(first, i, place) for place in (places[0], places[len(places) // 2], places[-1])):
+            grown.append(name)
+            continue
+        word = "NaN" if np.isnan(array).any() else "infinite"
+        message = (
+            f"the gradient of {name} that {first.calls.target.name} returns is {word} at {_at(name, places[0])} "
+            f"({len(places)} of {value.size} entries), where the forward is finite and has a finite slope: "
+            f"guard the division, the logarithm or the 0 * inf there"
+        )
+        listed = tuple(places[:MOST_INDICES])
+        found.append(Finding("nonfinite", message, name, listed, len(places), value.size, clause="finite"))
+    if found:
+        return broken("looked for NaN and infinity", *found)
+    note = f"the gradient of {grown[0]} is infinite where the forward's own slope is" if grown else ""
+    return kept("no NaN and no infinity" if not grown else note, note=note)
+
+
+def numbers(gradient: Any) -> Array | None:
+    """A gradient as an array of numbers; None where it is none."""
+    try:
+        array: Array = np.asarray(gradient)
+    except Exception:  # an array type may refuse with any error of its own, as one on another device does
+        return None
+    return array if array.dtype.kind in "fciub" else None
+
+
+def _named(first: FirstCall) -> Iterator[tuple[str, Any]]:
+    return zip(first.names, first.gradients, strict=False)
+
+
+def _grows(first: FirstCall, argument: int, place: tuple[int, ...]) -> bool:
+    """Whether the difference quotient at an entry has no finite limit, on either side."""
+    value = first.values[argument]
+    size = max(1.0, abs(float(value[place])))
+    for side in (1.0, -1.0):
+        far, near = (_quotient(first, argument, place, side * step * size) for step in (1e-3, 1e-5))
+        if np.isfinite(far) and np.isfinite(near) and abs(near) <= 2 * abs(far) + 1e-12:
+            return False
+    return True
+
+
+def _quotient(first: FirstCall, argument: int, place: tuple[int, ...], step: float) -> float:
+    moved = [np.array(value) for value in first.values]
+    moved[argument][place] += step
+    try:
+        outputs = first.calls.forward(moved)
+    except GradCheckError:
+        return float("nan")
+    changes = zip(first.upstream, outputs, first.outputs, strict=False)
+    return sum(float(np.sum(u * (now - was))) for u, now, was in changes) / step
+
+
+def _way_to(wanted: tuple[int, ...], got: tuple[int, ...]) -> str:
+    extra = len(got) - len(wanted)
+    if extra > 0 and got[extra:] == wanted:
+        return f"sum it over {'its first axis' if extra == 1 else f'its first {extra} axes'}"
+    if int(np.prod(got)) == int(np.prod(wanted)):
+        transposed = len(got) > 1 and got == wanted[::-1]
+        return "transpose it" if transposed else f"reshape it to {wanted}"
+    if len(got) == len(wanted) and all(w in (1, n) for w, n in zip(wanted, got, strict=True)):
+        return "sum over the axes along which forward broadcasts, and keep them"
+    return "return it in the argument's shape"
+
+
+def _like(a: Any, b: Any) -> bool:
+    # Byte order is no property of the gradient.
+    return bool(a.kind == b.kind and a.itemsize == b.itemsize)
+
+
+def _narrower(a: Any, b: Any) -> bool:
+    return bool(a.kind != "c" and (a.kind != b.kind or a.itemsize < b.itemsize))
+
+
+def _device(array: Any) -> str | None:
+    if isinstance(array, np.ndarray):
+        return "cpu"
+    where = getattr(array, "device", None)
+    if where is None or callable(where):
+        return None
+    words = str(where).lower()
+    return "cpu" if "cpu" in words else words
+
+
+def _at(name: str, place: tuple[int, ...]) -> str:
+    return f"{name}{list(place)}" if place else name
+
+
+def _many(n: int, word: str) -> str:
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"

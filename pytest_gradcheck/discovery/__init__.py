@@ -1,0 +1,1 @@
+"""Discovery: the layers of whole modules as tests, and the coverage of their backwards."""

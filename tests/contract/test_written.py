@@ -1,0 +1,141 @@
+"""What the layer writes: inputs, parameters and upstream, each named with the first changed index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pytest_gradcheck.target import Argument, Array, Target
+from tests.contract.trial import DENSE, Dense, Square, X, normal, trial
+
+
+class ClippedInPlace(Square):
+    def forward(self, x: Array) -> Any:
+        x[x < 0] = 0
+        return super().forward(x)
+
+
+class UsedUp(Square):
+    def backward(self, upstream: Array) -> Any:
+        self.x *= 2 * upstream
+        return (self.x.copy(),)
+
+
+class OverUpstream(Square):
+    def backward(self, upstream: Array) -> Any:
+        upstream *= 2 * self.x
+        return (upstream,)
+
+
+class Reshaping(Square):
+    def forward(self, x: Array) -> Any:
+        x.shape = (x.size,)
+        return super().forward(x.reshape(-1, 3))
+
+
+def test_an_input_changed_by_forward() -> None:
+    x = np.array([[1.0, 2.0], [-0.5, -3.0]])
+    seen = trial(ClippedInPlace(), x)
+    assert seen.kinds == [("mutation", "x")]
+    assert seen.findings[0].indices == ((1, 0), (1, 1))
+    assert seen.message == (
+        "forward of ClippedInPlace writes into x, first at index [1, 0]: -0.5 became 0 (2 of 4 entries): work on a copy"
+    )
+
+
+def test_an_input_changed_by_backward() -> None:
+    seen = trial(UsedUp(), X)
+    assert seen.kinds[0] == ("mutation", "x")
+    assert seen.message.startswith("backward of UsedUp writes into x, first at index [0, 0]:")
+
+
+def test_an_input_reshaped_in_place() -> None:
+    seen = trial(Reshaping(), X, contract="values")
+    assert ("mutation", "x") in seen.kinds
+    assert "writes into x: its shape (4, 3) became (12,): work on a copy" in seen.message
+
+
+def test_the_upstream_changed_by_backward() -> None:
+    seen = trial(OverUpstream(), X)
+    assert seen.kinds == [("mutation", "upstream")]
+    assert seen.message.startswith("backward of OverUpstream writes into upstream, first at index [0, 0]:")
+
+
+def test_a_write_that_changes_nothing_shows_at_a_read_only_upstream() -> None:
+    class Masking(Square):
+        def backward(self, upstream: Array) -> Any:
+            upstream[self.x > 1e3] = 0
+            return super().backward(upstream)
+
+    seen = trial(Masking(), X)
+    assert seen.kinds == [("mutation", "upstream")]
+    assert seen.message == (
+        "backward of Masking changes upstream in place: a read-only or strided one raised ValueError "
+        "(assignment destination is read-only): work on a copy"
+    )
+
+
+def test_an_upstream_reshaped_in_place_and_back() -> None:
+    class Flattening(Square):
+        def backward(self, upstream: Array) -> Any:
+            shape = upstream.shape
+            upstream.shape = (upstream.size,)
+            flat = upstream.copy()
+            upstream.shape = shape
+            return super().backward(flat.reshape(shape))
+
+    seen = trial(Flattening(), X)
+    assert seen.kinds == [("mutation", "upstream")]
+    assert "Incompatible shape for in-place modification" in seen.message
+
+
+def test_the_second_of_two_inputs() -> None:
+    class Shifting(Dense):
+        def forward(self, x: Array, W: Array, b: Array) -> Any:
+            W += 1
+            return super().forward(x, W, b)
+
+    assert trial(Shifting(), *DENSE).kinds == [("mutation", "W")]
+
+
+class Held(Target):
+    """A target whose layer holds a weight that is no argument."""
+
+    name = "Held"
+
+    def __init__(self, weight: Array, x: Array, step: float) -> None:
+        self.layer = self
+        self.weight, self.step = weight, step
+        self.arguments = (Argument("x", x),)
+
+    def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
+        return (values[0] @ self.weight,)
+
+    def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:
+        gradient = upstream[0] @ self.weight.T
+        self.weight -= self.step * gradient.sum()
+        return (gradient,)
+
+    def fresh(self) -> Target | None:
+        return Held(self.weight.copy(), self.arguments[0].value, self.step)
+
+    def parameters(self) -> tuple[Array, ...]:
+        return (self.weight,)
+
+
+def test_a_parameter_trained_on_the_way() -> None:
+    x, weight = normal((4, 3), (3, 2))
+    assert not trial(None, target=Held(weight.copy(), x, 0.0)).findings
+    seen = trial(None, target=Held(weight.copy(), x, 0.1), contract="values")
+    assert seen.findings[0].kind == "mutation"
+    assert seen.message.startswith("a call of Held writes into parameter 0 of shape (3, 2), first at index [0, 0]:")
+
+
+def test_the_callers_arrays_are_as_they_were() -> None:
+    x = X.copy()
+    for layer in (ClippedInPlace(), UsedUp(), OverUpstream(), Reshaping()):
+        trial(layer, x, contract="values")
+        assert x.shape == X.shape
+        assert (x == X).all()
