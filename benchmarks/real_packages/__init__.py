@@ -1,0 +1,1 @@
+"""Checks packages that nobody of this project wrote, as they are installed from the registry."""
