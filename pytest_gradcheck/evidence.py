@@ -21,7 +21,8 @@ class ArgumentEvidence:
     numeric: float64, same shape; NaN where the entry was not measured alone.
     bar: error bar of `numeric`; infinity where not measured.
     wrong: entries that are measured and beyond their bar.
-    dense: whether nearly all entries are wrong and only a sample of them was measured.
+    about: where only a sample of the wrong entries was measured, how many there are ("about 40 of 900 entries of x");
+        empty where every entry that is wrong was.
     """
 
     name: str
@@ -30,7 +31,7 @@ class ArgumentEvidence:
     numeric: Array
     bar: Array
     wrong: npt.NDArray[np.bool_]
-    dense: bool = False
+    about: str = ""
 
 
 @dataclass(slots=True)

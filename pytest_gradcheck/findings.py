@@ -16,7 +16,6 @@ from .errors import InvalidInput
 from .evidence import ArgumentEvidence, Evidence
 from .numeric.directions import mix
 from .numeric.examine import ArgumentOutcome, Examination
-from .numeric.ladder import Estimate
 from .numeric.noise import Noise
 from .numeric.probe import SINGLE, Prober
 from .numeric.search import EVERY, Finds, Measured, Search
@@ -196,10 +195,7 @@ class Sitting:
         if outcome.settled:
             return True
         i, worst = outcome.argument, outcome.finds.wrong[:3]
-        pilot = self.prober.pilot(self._block(i), claim, draw=7)
-        other_step = self.prober.step_for(pilot, SINGLE) / 3
-        second = Prober(self.stencil, self.noise, mix(self.prober.seed, 3), self.settings.h / 3, other_step)
-        if not any(self._wrong(second, i, m, claim, pilot) for m in worst):
+        if not any(self._wrong(i, m, claim) for m in worst):
             return False
         for turn in range(3):
             rng = np.random.default_rng([self.settings.seed & 0xFFFFFFFF, turn, 5])
@@ -208,7 +204,7 @@ class Sitting:
                 for u in claim.upstream
             ]
             theirs = self.claimant.of(other)
-            if any(self._wrong(second, i, m, theirs, pilot) for m in worst):
+            if any(self._wrong(i, m, theirs) for m in worst):
                 return True
         # Wrong for this upstream alone: no derivative depends on the sign of the upstream, so it is wrong all the same.
         return any(abs(m.declared - m.numeric) > 100 * m.bar for m in worst)
@@ -216,22 +212,19 @@ class Sitting:
     def _block(self, i: int) -> Block:
         return Block(i, (0, self.stencil.flat[i].size))
 
-    def _wrong(self, prober: Prober, i: int, m: Measured, claim: Claim, pilot: Estimate) -> bool:
-        return Search(prober, pilot, 0.0, 0.0).entry(i, m.position, claim).state == "wrong"
+    def _wrong(self, i: int, m: Measured, claim: Claim) -> bool:
+        """Whether an entry is wrong at a third of the step that suits it best, in another direction."""
+        pilot = self.prober.pilot(Block(i, (m.position, m.position + 1)), claim, draw=7)
+        step = self.prober.step_for(pilot, SINGLE) / 3
+        second = Prober(self.stencil, self.noise, mix(self.prober.seed, 3), self.settings.h / 3, step)
+        return Search(second, pilot, 0.0, 0.0).entry(i, m.position, claim).state == "wrong"
 
     def _finding(self, argument: Argument, outcome: ArgumentOutcome) -> Finding:
         wrong, finds, size = outcome.finds.wrong, outcome.finds, argument.value.size
         shape = argument.value.shape
         positions = sorted(m.position for m in wrong)[:MOST_INDICES]
         entries = tuple(Entry(_index(m.position, shape), m.declared, m.numeric, m.bar) for m in wrong[:5])
-        count = len(wrong)
-        if finds.dense:
-            share = len(wrong) / len(finds.measured)
-            count = round(share * size)
-            many = "all of" if share == 1 else f"{count:,} of"
-            about = f"about {many} {size:,} entries ({len(wrong)} of {len(finds.measured)} sampled)"
-        else:
-            about = f"{count:,} of {size:,} entries" if size != 1 else "its only entry"
+        count, about = _how_many(finds, size)
         message = f"the gradient of {argument.name} is wrong in {about}"
         return Finding(
             "local", message, argument.name, tuple(_index(p, shape) for p in positions), count, size, entries
@@ -289,7 +282,8 @@ class Sitting:
         numeric = np.array(gradient) if agreed else np.full(value.size, np.nan)
         bar = np.full(value.size, outcome.absolute if agreed else np.inf)
         wrong = np.zeros(value.size, bool)
-        if not agreed and value.size > EVERY and not finds.dense and finds.complete:
+        sampled = finds.dense or not finds.complete
+        if not agreed and value.size > EVERY and not sampled:
             numeric[:], bar[:] = gradient, outcome.absolute
         for m in finds.measured:
             if abs(m.declared - gradient[m.position]) > m.bar + 1e-12 * abs(gradient[m.position]):
@@ -302,7 +296,8 @@ class Sitting:
         shape = value.shape
         return ArgumentEvidence(
             self.arguments[i].name, value, gradient.reshape(shape), numeric.reshape(shape), bar.reshape(shape),
-            wrong.reshape(shape), finds.dense,
+            wrong.reshape(shape),
+            about=f"{_how_many(finds, value.size)[1]} of {self.arguments[i].name}" if sampled and not agreed else "",
         )  # fmt: skip
 
     def _empty(self) -> None:
@@ -335,6 +330,15 @@ class Sitting:
             self.result.notes.append(text)
         if self.settings.vacuous == "fail":
             self.result.findings.append(Finding("zero", text, still[0] if still else None, clause="vacuous"))
+
+
+def _how_many(finds: Finds, size: int) -> tuple[int, str]:
+    """How many entries are wrong, as a number and in words that say whether it was counted."""
+    count = len(finds.wrong) + finds.unseen
+    if finds.dense or not finds.complete:
+        many = "all of" if count == size else f"{count:,} of"
+        return count, f"{'about' if finds.dense else 'at least'} {many} {size:,} entries"
+    return count, f"{count:,} of {size:,} entries" if size != 1 else "its only entry"
 
 
 def _asked_for_solver(finding: Finding) -> Finding:

@@ -106,7 +106,7 @@ def again(p: Provoked) -> str | None:
         if not same(copies(layer.backward(p.upstream.copy())), first):
             return "second backward"
     except Exception:
-        return "second backward"
+        pass  # a layer may free its cache after use, and say so
     restore(layer, states)
     steady()
     if not near(np.asarray(layer.forward(*copies(p.xs))), np.asarray(p.output)):

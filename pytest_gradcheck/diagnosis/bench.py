@@ -34,7 +34,7 @@ class Bench:
         self.evidence, self.position, self.argument = evidence, position, argument
         self.name, self.value = argument.name, np.asarray(argument.value, dtype=np.float64)
         self.declared, self.numeric, self.bar = argument.declared, argument.numeric, argument.bar
-        if not argument.dense:
+        if not argument.about:
             self._fill()
         self.measured: Mask = np.isfinite(self.numeric)
         self.bar = np.where(self.measured, self.bar, 0.0)

@@ -175,15 +175,14 @@ def _of_others(value: Floats, others: dict[str, Floats]) -> Iterator[Rule]:
         yield Rule("other", f"where {name} is exactly 0", other == 0, 0.8)
 
 
-def described(rule: Rule | None, wrong: Mask, total: int, name: str, dense: bool) -> str:
-    """The locus in words, by rule or by the indices themselves."""
+def described(rule: Rule | None, wrong: Mask, total: int, name: str, about: str) -> str:
+    """The locus in words, by rule or by the indices themselves; about: how many, where a sample was measured."""
     count = int(wrong.sum())
-    if dense and wrong.size > count > 20:
-        return f"about all of {total} entries of {name} are wrong"
-    one = count == 1
-    said = f"{counted(count, total, name)} {'is' if one else 'are'} wrong"
+    one = count == 1 and not about
+    said = f"{about or counted(count, total, name)} {'is' if one else 'are'} wrong"
     if count == total:
         return said
     if rule is not None:
-        return f"{said}, exactly {'the one' if one else 'those'} {rule.words}"
-    return f"{said}: {indices([tuple(int(i) for i in row) for row in np.argwhere(wrong)[:1000]], 20)}"
+        return f"{said}, {'' if about else 'exactly '}{'the one' if one else 'those'} {rule.words}"
+    listed = indices([tuple(int(i) for i in row) for row in np.argwhere(wrong)[:1000]], 20)
+    return f"{said}, among them {listed}" if about else f"{said}: {listed}"

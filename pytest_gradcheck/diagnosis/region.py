@@ -14,14 +14,14 @@ from .route import tied
 
 def region(bench: Bench) -> Iterator[Guess]:
     """The wrong entries are those of a rule on their value or index."""
-    if bench.argument.dense or bench.everywhere:
+    if bench.everywhere:
         return
     rule = locus(bench.value, bench.wrong, bench.telling, {}, ("value", "index", "threshold", "slice"))
     if rule is None or (bench.count == 1 and tied(bench)[bench.wrong].all()):
         return
     bits = surprise(rule, bench.wrong, bench.telling)
     zero = not bench.declared[bench.wrong].any()
-    line = described(rule, bench.wrong, bench.value.size, bench.name, False)
+    line = described(rule, bench.wrong, bench.value.size, bench.name, bench.argument.about)
     lines = (line, "there declared is 0") if zero else (line, *_clipped(bench))
     confidence = (0.82 if bits > 2 else 0.78 if bits > 0 else 0.72 if bench.count > 1 else 0.62) * rule.plain**0.2
     # A rule on indices of one argument says little where others are wrong as well.
@@ -50,8 +50,8 @@ def nothing_fits(bench: Bench) -> Iterator[Guess]:
     """The last resort: a wrong formula, or a term of unknown form, and which entries show it."""
     a = bench.argument
     others = {o.name: o.value for _, o in bench.others if o.value.shape == bench.value.shape}
-    rule = None if a.dense else locus(bench.value, bench.wrong, bench.telling, others)
-    where = described(rule, bench.wrong, bench.value.size, bench.name, a.dense)
+    rule = locus(bench.value, bench.wrong, bench.telling, others)
+    where = described(rule, bench.wrong, bench.value.size, bench.name, a.about)
     worst = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(np.abs(bench.residual))), bench.value.shape))
     d, n = float(bench.declared[worst]), float(bench.numeric[worst])
     line = f"worst at {indices([worst])}: declared {number(d)}, numeric {number(n)}"

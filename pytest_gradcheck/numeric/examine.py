@@ -15,7 +15,7 @@ from .noise import Noise
 from .probe import PILOT, SHARP, Prober
 from .rough import RoughOutputs
 from .scales import Floats, Group, groups
-from .search import Finds, Measured, Search
+from .search import Finds, Search
 from .sharpness import detection_limit
 from .stencil import Block, Claim, Index, Stencil
 
@@ -320,9 +320,7 @@ class Examination:
         finds = Search(prober, s.pilot, self.least, s.floor, self.claim_of).run(s.block, s.claim)
         outcome.still = False
         outcome.covered += finds.covered
-        outcome.finds.measured += finds.measured
-        outcome.finds.dense |= finds.dense
-        outcome.finds.complete &= finds.complete
+        outcome.finds.add(finds)
         rough = [m.position for m in finds.measured if m.state == "kink"]
         outcome.rough = max(outcome.rough, len(rough))
         if finds.wrong:
@@ -331,18 +329,25 @@ class Examination:
         undecided = sum(m.state == "undecided" for m in finds.measured)
         if undecided:
             outcome.blind = outcome.blind or f"{undecided} of its entries could not be decided"
-        self._accept_measured(s, outcome, finds.measured)
+        elif finds.unresolved or not finds.complete:
+            outcome.blind = outcome.blind or "its probes disagree, and no entry could be found to blame"
+        self._accept_measured(s, outcome, finds)
 
-    def _accept_measured(self, s: Standing, outcome: ArgumentOutcome, measured: list[Measured]) -> None:
-        bars = [m.bar for m in measured if m.state == "right"]
-        reach = max((m.bar + abs(m.declared - m.numeric) for m in measured if m.state == "right"), default=0.0)
-        known = [e.bar + e.gap for e in s.draws if e.finite]
-        if len(bars) < s.block.size and known:
-            # Every single entry that was looked at is right: what is left of the gap is nobody's in particular.
-            reach = max(
-                reach, min(known) / (self.stencil.unit_of(s.block.argument, int(s.block.positions()[0])) or 1.0)
-            )
-        unit = self.stencil.unit_of(s.block.argument, int(s.block.positions()[0])) or 1.0
-        floor = s.floor or self._argument_floor(s)
-        outcome.absolute = max(outcome.absolute, reach)
-        outcome.relative = max(outcome.relative, reach * unit / floor if floor > 0 else 0.0, self.least)
+    def _accept_measured(self, s: Standing, outcome: ArgumentOutcome, finds: Finds) -> None:
+        """State the sharpness of a group of which every suspect entry was measured alone, and found right."""
+        i, floor = s.block.argument, s.floor or self._argument_floor(s)
+        # A block that agrees was asked once: two errors in it may cancel. An entry alone has nothing to cancel with.
+        limit = detection_limit([finds.reach]) if finds.reach else 0.0
+        seen = BLIND * s.group.typical * min(s.group.size, 16) ** 0.5
+        vague = finds.reach > seen
+        for m in finds.measured:
+            if m.state == "right":
+                unit = self.stencil.unit_of(i, m.position)
+                reach = (m.bar + abs(m.declared - m.numeric)) * unit
+                limit, vague = max(limit, reach), vague or reach > seen
+                outcome.absolute = max(outcome.absolute, reach / unit)
+        unit = self.stencil.unit_of(i, int(s.block.positions()[0])) or 1.0
+        outcome.absolute = max(outcome.absolute, limit / unit)
+        outcome.relative = max(outcome.relative, limit / floor if floor > 0 else 0.0, self.least)
+        if vague and s.group.typical > 0 and self._matters(s):
+            outcome.blind = outcome.blind or "its gradient is smaller than what the noise of the forward hides"

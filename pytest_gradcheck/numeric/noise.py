@@ -57,10 +57,12 @@ class Noise:
         # Half a unit in the last place is the most that one rounding does, and a third of it its deviation.
         return max(0.4 if self._sure[key] > 256 else 1.0, min(seen.values()))
 
-    def observe(self, key: Key, fourth: Sequence[Floats], rounding: float, step: float) -> None:
+    def observe(
+        self, key: Key, fourth: Sequence[Floats], rounding: float, step: float, moved: bool = True
+    ) -> None:
         """Take in the fourth differences (already times the upstream) of one pair of steps along a block.
 
-        rounding: what they would be if each output were rounded once.
+        rounding: what they would be if each output were rounded once. moved: whether any output moved at all.
 
         A curved function shows more at large steps than at small ones, noise the same at all: of several steps the
         smallest observation counts, of several observations at one step the largest.
@@ -68,8 +70,8 @@ class Noise:
         square = sum(float(np.dot(f, f)) for f in fourth)
         if not np.isfinite(square) or rounding <= 0.0:
             return
-        if square == 0.0 and self._seen.get(key):
-            return  # below the quantum of a coarse output nothing moves, and nothing can be learnt
+        if not moved and self._seen.get(key):
+            return  # below the quantum of a coarse output nothing can be learnt
         quartic = sum(float(np.dot(f * f, f * f)) for f in fourth)
         samples = square * square / quartic if quartic > 0 else 1.0
         seen = np.sqrt(square / _FOURTH) * (1.0 + 4.0 / samples) / rounding

@@ -120,7 +120,7 @@ class Prober:
             for a, b in zip(whole, half, strict=True):
                 b *= -4.0
                 b += a
-            self.noise.observe(block.key, half, once, step)
+            self.noise.observe(block.key, half, once, step, moved=results[-1].spread > 0.0)
         return results, once
 
     def _estimate(

@@ -1,7 +1,9 @@
 """Search: from a block that disagrees to the single entries that are wrong.
 
 A block that disagrees is halved and each half probed again: k wrong entries among n cost about k log2(n)
-probes. Where nearly everything is wrong, halving finds nothing that a sample would not, and a sample is taken.
+probes. Where blocks disagree everywhere a sample tells whether nearly every entry is wrong; where errors are too
+many to follow each, some are followed, the largest among them, and the others are counted by their blocks.
+A block that disagrees and whose parts do not is not forgiven: it is counted as unresolved.
 """
 
 from __future__ import annotations
@@ -22,10 +24,15 @@ State = Literal["right", "wrong", "kink", "undecided"]
 
 #: An argument of at most so many entries is measured entry by entry: the diagnosis then sees all of it.
 EVERY = 200
-#: Blocks of one level that must be seen, and the share of them that disagrees, for the error to count as dense.
+#: Blocks of one level that must be seen, and the share of them that disagrees, for the error to be dense perhaps.
 DENSE_BLOCKS, DENSE_SHARE = 24, 0.75
-#: Entries sampled where the error is dense.
-SAMPLE = 64
+#: Entries sampled where the error may be dense, and the share of them that must be wrong.
+SAMPLE, DENSE_ENTRIES = 64, 0.1
+#: Where there are too many errors to follow each, so many blocks of a level are followed.
+FOLLOWED = 16
+#: Rungs of the ladder at a block, and forward evaluations of it.
+RUNGS = PILOT + 1
+COST = 2 * RUNGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +50,40 @@ class Measured:
 
 @dataclass(slots=True)
 class Finds:
-    """What a search brought: entries that were measured; whether they are a sample of a dense error."""
+    """What a search brought.
+
+    measured: entries that were measured alone. dense: whether they are a sample of an error nearly everywhere.
+    unseen: how many more entries are wrong: by the sample; else at least, one in each block that was not followed.
+    unresolved: blocks that disagree though no part of them does. reach: what the blocks that agree could not tell
+    from zero, in units of the step. complete: whether every block that disagrees was followed to its entries.
+    """
 
     measured: list[Measured] = field(default_factory=list)
     dense: bool = False
     covered: int = 0
     complete: bool = True
+    unseen: int = 0
+    unresolved: int = 0
+    reach: float = 0.0
 
     @property
     def wrong(self) -> list[Measured]:
-        """The entries that are wrong, worst first."""
-        found = [m for m in self.measured if m.state == "wrong"]
-        return sorted(found, key=lambda m: -abs(m.declared - m.numeric))
+        """The entries that are wrong, worst first; one that was measured for several upstreams counts once."""
+        found: dict[int, Measured] = {}
+        for m in self.measured:
+            if m.state == "wrong":
+                found.setdefault(m.position, m)
+        return sorted(found.values(), key=lambda m: -abs(m.declared - m.numeric))
+
+    def add(self, other: Finds) -> None:
+        """Take over what was found in another group of the same argument."""
+        self.measured += other.measured
+        self.dense |= other.dense
+        self.covered += other.covered
+        self.complete &= other.complete
+        self.unseen += other.unseen
+        self.unresolved += other.unresolved
+        self.reach = max(self.reach, other.reach)
 
 
 class Search:
@@ -63,7 +92,7 @@ class Search:
     least: relative error below which an entry is not accused; it refers to the entry, or to `floor` (of
     |gradient x step|) where that is larger.
     claim_of: from an upstream to what backward declares for it, to look again at outputs that moved.
-    limit: forward evaluations after which the search stops and says that it is not complete.
+    limit: forward evaluations that the search may take; it then says that it is not complete.
     """
 
     def __init__(
@@ -85,30 +114,61 @@ class Search:
         if block.size <= EVERY:
             positions = block.positions()
             return Finds([self.entry(block.argument, int(p), claim) for p in positions], covered=block.size)
-        finds, level, depth = Finds(), [block], 0
+        finds, level, depth = Finds(covered=block.size), [block], 0
+        sampled = False
         while level:
-            following: list[Block] = []
-            seen = 0
-            for parent in level:
-                for half in parent.halves() if parent.size > 1 else ():
-                    seen += 1
-                    finds.covered += 0
-                    if self._disagrees(half, claim, depth):
-                        following.append(half)
+            halves = 2 * len(level)
+            following = [pair for parent in level for pair in self._worse_halves(parent, claim, depth, finds)]
             depth += 1
-            if seen >= DENSE_BLOCKS and len(following) >= DENSE_SHARE * seen and following[0].size > 1:
-                return self._sample(block, claim)
-            for single in [b for b in following if b.size == 1]:
-                finds.measured.append(self.entry(single.argument, int(single.positions()[0]), claim))
-            level = [b for b in following if b.size > 1]
-            if self.meter.forward_evaluations > self.limit:
-                finds.complete = False
-                break
-        finds.covered = block.size
+            if not sampled and halves >= DENSE_BLOCKS and len(following) >= DENSE_SHARE * halves:
+                sampled = True
+                sample = self._sample(block, claim)
+                if len(sample.wrong) >= DENSE_ENTRIES * SAMPLE:
+                    return sample
+            level = []
+            for _, part in self._within_limit(following, finds):
+                if part.size == 1:
+                    finds.measured.append(self.entry(part.argument, int(part.positions()[0]), claim))
+                else:
+                    level.append(part)
         return finds
 
-    def _disagrees(self, block: Block, claim: Claim, depth: int) -> bool:
-        estimate = self.prober.sharp(block, claim, 100 + depth, self.pilot, PILOT + 1)
+    def _worse_halves(self, parent: Block, claim: Claim, depth: int, finds: Finds) -> list[tuple[float, Block]]:
+        """The halves of a block that disagree, with their gaps; where none does, the block itself is asked again."""
+        for draw in (100 + depth, 200 + depth):
+            seen = [(self._probe(half, claim, draw), half) for half in parent.halves()]
+            worse = [(e.gap if e.finite else np.inf, half) for e, half in seen if self._disagrees(e)]
+            if worse or not self._disagrees(self._probe(parent, claim, 200 + depth)):
+                break
+        else:
+            finds.unresolved += 1
+        agreeing = [e.reach for e, _ in seen if not self._disagrees(e)]
+        finds.reach = max([finds.reach, *agreeing])
+        return worse
+
+    def _within_limit(self, following: list[tuple[float, Block]], finds: Finds) -> list[tuple[float, Block]]:
+        """All blocks of a level, if following each to its entry is granted; else the largest gaps and some others."""
+        if not following:
+            return following
+        left = self.limit - self.meter.forward_evaluations
+        if len(following) * (2 * COST * following[0][1].size.bit_length() + COST) <= left:
+            return following
+        following = sorted(following, key=lambda pair: (-pair[0], pair[1].key))
+        largest, others = following[: FOLLOWED // 2], following[FOLLOWED // 2 :]
+        rng = np.random.default_rng([self.prober.seed & 0xFFFFFFFF, 78, len(following)])
+        picked = rng.choice(len(others), min(len(others), FOLLOWED - len(largest)), replace=False)
+        kept = [*largest, *(others[int(k)] for k in np.sort(picked))]
+        if left <= 0:
+            kept = []
+        if len(kept) < len(following):
+            finds.complete = False
+            finds.unseen += len(following) - len(kept)
+        return kept
+
+    def _probe(self, block: Block, claim: Claim, draw: int) -> Estimate:
+        return self.prober.sharp(block, claim, draw, self.pilot, RUNGS)
+
+    def _disagrees(self, estimate: Estimate) -> bool:
         return (
             not estimate.finite
             or self.prober.kinked(estimate)
@@ -120,7 +180,10 @@ class Search:
         picked = np.sort(rng.choice(block.size, SAMPLE, replace=False))
         positions = block.positions(picked.astype(np.intp))
         measured = [self.entry(block.argument, int(p), claim) for p in positions]
-        return Finds(measured, dense=True, covered=SAMPLE)
+        finds = Finds(measured, dense=True, covered=SAMPLE)
+        wrong = len(finds.wrong)
+        finds.unseen = round(wrong / SAMPLE * block.size) - wrong
+        return finds
 
     def entry(self, i: int, position: int, claim: Claim) -> Measured:
         """One entry alone: right, wrong, on a kink, or not decidable."""

@@ -93,16 +93,16 @@ def test_one_of_many_is_little_surprise_and_a_row_is_much() -> None:
 
 def test_descriptions() -> None:
     row = locus(X, ROW == 0, EVERYWHERE, {})
-    assert described(row, ROW == 0, 25, "W", False) == (
+    assert described(row, ROW == 0, 25, "W", "") == (
         "5 of 25 entries of W are wrong, exactly those at the first index of axis 0"
     )
     odd = np.zeros((5, 5), dtype=bool)
     odd[0, 1] = odd[3, 3] = True
-    assert described(None, odd, 25, "W", False) == "2 of 25 entries of W are wrong: (0, 1), (3, 3)"
-    assert described(None, EVERYWHERE, 25, "W", False) == "all 25 entries of W are wrong"
+    assert described(None, odd, 25, "W", "") == "2 of 25 entries of W are wrong: (0, 1), (3, 3)"
+    assert described(None, EVERYWHERE, 25, "W", "") == "all 25 entries of W are wrong"
     assert (
-        described(None, EVERYWHERE, 1000, "W", True)
-        == "25 of 1000 entries of W are wrong: "
+        described(None, EVERYWHERE, 1000, "W", "about 250 of 1,000 entries of W")
+        == "about 250 of 1,000 entries of W are wrong, among them "
         + ", ".join(f"({i}, {j})" for i in range(4) for j in range(5))
         + " and 5 more"
     )
