@@ -28,6 +28,8 @@ from .verdict import MOST_INDICES, ArgumentResult, Entry, Finding, Verdict
 
 #: Where all arguments are empty, each of them has its own note.
 EMPTY = "nothing was compared: every argument is empty"
+#: Unit roundoff of the dtypes in which a float64 layer may declare to compute.
+INSIDE = {"float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 #: Forward evaluations that the contract may still need of the usual number.
 RESERVE = 12
 
@@ -59,10 +61,11 @@ class Sitting:
         domains = domains_of(self.arguments, settings)
         self.stencil = Stencil(precision.calls, precision.values, domains)
         self.stencil.take(precision.outputs)
-        if precision.cast:
-            self.stencil.input_rounding = precision.eps / 2
+        inside = INSIDE.get(settings.precision or "", 0.0)
+        if precision.cast or inside:
+            self.stencil.input_rounding = (precision.eps if precision.cast else inside) / 2
         dtypes = [y.dtype for y in precision.outputs]
-        self.noise = Noise(self.stencil.center, dtypes, settings.accuracy)
+        self.noise = Noise(self.stencil.center, dtypes, settings.accuracy, inside)
         seed = mix(settings.seed, 2)
         self.prober = Prober(self.stencil, self.noise, seed, settings.h)
 
@@ -100,7 +103,7 @@ class Sitting:
         if (
             self.precision.low
             or self.settings.accuracy
-            or self.noise.factor < 1e4
+            or (self.noise.factor < 1e4 and self.settings.precision is None)
             or self.claimant.moves(self.stencil.units)
         ):
             return
@@ -227,8 +230,9 @@ class Sitting:
         count, about = _how_many(finds, size)
         message = f"the gradient of {argument.name} is wrong in {about}"
         return Finding(
-            "local", message, argument.name, tuple(_index(p, shape) for p in positions), count, size, entries
-        )
+            "local", message, argument.name, tuple(_index(p, shape) for p in positions), count, size, entries,
+            bound="about" if finds.dense else "" if finds.complete else "at least",
+        )  # fmt: skip
 
     def _kink_finding(self, argument: Argument, outcome: ArgumentOutcome) -> Finding:
         breaches = outcome.kinks.breaches

@@ -35,7 +35,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: a cause, its place, and the numbers that show it."""
+    """One thing that is wrong: a cause, its place, and the numbers that show it.
+
+    count: how many entries of `total` are wrong; bound: "about" where a sample of them told, "at least" where some
+    were followed to their entries and others only seen, empty where each was counted.
+    """
 
     kind: str
     message: str
@@ -47,6 +51,7 @@ class Finding:
     evidence: tuple[str, ...] = ()
     clause: str = "gradient"
     confidence: float = 1.0
+    bound: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from .noise import Noise
 from .probe import PILOT, SHARP, Prober
 from .rough import RoughOutputs
 from .scales import Floats, Group, groups
-from .search import Finds, Search
+from .search import LIMIT, Finds, Search
 from .sharpness import detection_limit
 from .stencil import Block, Claim, Index, Stencil
 
@@ -120,6 +120,7 @@ class Examination:
         self.brief = brief
         self.outcomes: dict[int, ArgumentOutcome] = {}
         self.meter = stencil.calls.meter
+        self.began = self.meter.forward_evaluations
         self.one_sided = OneSided(self)
 
     def run(self, claim: Claim, arguments: Sequence[int]) -> list[ArgumentOutcome]:
@@ -127,6 +128,7 @@ class Examination:
         self.outcomes = {i: ArgumentOutcome(i) for i in arguments}
         if self.brief and self._brief(claim, arguments):
             return list(self.outcomes.values())
+        self.noise.settle_dust(claim)
         standings = {i: self.standings_of(i, claim) for i in arguments}
         everyone = [s for group in standings.values() for s in group]
         self._draw(everyone, 32 + 12 * max(len(arguments), len(everyone)) - self.reserve)
@@ -317,7 +319,8 @@ class Examination:
         return s.group.typical > max(1e-3 * self._argument_floor(s), NEGLIGIBLE * size)
 
     def _look_for_entries(self, s: Standing, outcome: ArgumentOutcome, prober: Prober) -> None:
-        finds = Search(prober, s.pilot, self.least, s.floor, self.claim_of).run(s.block, s.claim)
+        left = max(0, LIMIT + self.began - self.meter.forward_evaluations)
+        finds = Search(prober, s.pilot, self.least, s.floor, self.claim_of, left).run(s.block, s.claim)
         outcome.still = False
         outcome.covered += finds.covered
         outcome.finds.add(finds)

@@ -17,56 +17,32 @@ import numpy.typing as npt
 
 from .directions import Direction
 from .noise import Noise
+from .owned import OwnedRule
 from .scales import Floats
+from .slopes import CLOSER, Breach, Entries, Mask, Slopes, breach_of, grows
 from .stencil import Block, Claim, Stencil
-
-#: (argument, position) of entries that are moved together.
-Entries = tuple[tuple[int, int], ...]
-Mask = npt.NDArray[np.bool_]
 
 #: Step, in units, below which a kink cannot be told from one at the centre itself.
 NEAREST = 2e-8
-#: The second look before a breach is believed, as a share of that step.
-CLOSER = 1e-2
 #: So many outputs on a kink are asked one by one; so many entries of an argument likewise.
 OUTPUTS, ENTRIES = 12, 64
 #: And so many of each where the layer is larger than that.
 FEW = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Slopes:
-    """One-sided slopes of all outputs (flat, concatenated) along one direction, and how far they may be off."""
-
-    left: Floats
-    right: Floats
-    doubt: Floats
-    left_jumps: Mask
-    right_jumps: Mask
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """A direction in which the declared gradient lies outside the one-sided slopes.
-
-    entries: (argument, position) of what was moved, one for a single entry; declared, low, high: along it.
-    """
-
-    entries: tuple[tuple[int, int], ...]
-    declared: float
-    low: float
-    high: float
-    doubt: float
-
-
 @dataclass(slots=True)
 class KinkJudgement:
-    """What the rule says: how many outputs are on a kink, where it is broken, what could not be asked."""
+    """What the rule says: how many outputs are on a kink, where it is broken, whether each of them was asked.
+
+    reach: the largest relative error of a slope that would have passed; where only some were asked, also what fits
+    into the room that all together leave.
+    """
 
     count: int = 0
     breaches: list[Breach] = field(default_factory=list)
-    undecided: int = 0
+    all_asked: bool = False
     asked: int = 0
+    reach: float = 0.0
 
 
 def rough_outputs(stencil: Stencil, noise: Noise, block: Block, direction: Direction, step: float) -> list[Mask]:
@@ -104,12 +80,32 @@ class KinkRule:
         self.rng = np.random.default_rng([seed, 31])
         self.relative = max(NEAREST, 64 * noise.factor * max(noise.eps))
 
+    def all_at_once(self, masks: Sequence[Mask], arguments: Sequence[int]) -> KinkJudgement | None:
+        """The rule for the outputs in the masks, on a kink or near one; None where it cannot be asked of all at once.
+
+        Of a small layer every entry is asked by itself instead: that needs nothing to be assumed.
+        """
+        rough = np.flatnonzero(np.concatenate([m.reshape(-1) for m in masks]))
+        if len(rough) <= OUTPUTS and not self._large(arguments):
+            return None
+        result = KinkJudgement()
+        result.all_asked = OwnedRule(self, rough).judge(arguments, result)
+        return result if result.all_asked or result.breaches else None
+
     def judge(self, masks: Sequence[Mask], arguments: Sequence[int]) -> KinkJudgement:
         """The rule for the outputs in the masks, along single entries and jointly across the arguments."""
         rough = np.flatnonzero(np.concatenate([m.reshape(-1) for m in masks]))
         result = KinkJudgement(count=len(rough))
-        large = any(self.stencil.flat[i].size > ENTRIES for i in arguments)
-        most = FEW if large else OUTPUTS
+        self._one_by_one(rough, FEW if self._large(arguments) else OUTPUTS, arguments, result)
+        return result
+
+    def _large(self, arguments: Sequence[int]) -> bool:
+        return any(self.stencil.flat[i].size > ENTRIES for i in arguments)
+
+    def _one_by_one(
+        self, rough: npt.NDArray[np.intp], most: int, arguments: Sequence[int], result: KinkJudgement
+    ) -> None:
+        """Some outputs each by itself, along every entry that may matter; what is left all together."""
         picked = rough if len(rough) <= most else np.sort(self.rng.choice(rough, most, replace=False))
         gradients = {int(j): self._claim_for(int(j)) for j in picked}
         asked: dict[tuple[tuple[int, int], ...], Slopes] = {}
@@ -123,14 +119,16 @@ class KinkRule:
             self._ask(joint, self._slopes(joint), gradients, result, single=False)
         if len(rough) > most:
             self._ask_together(rough, arguments, result)
-        return result
+        else:
+            result.all_asked = True
 
     def _claim_for(self, output: int) -> list[Floats | None]:
         flat = np.zeros(sum(y.size for y in self.stencil.center))
         flat[output] = 1.0
-        return self.claim_of(self._unflatten(flat)).gradients
+        return self.claim_of(self.unflatten(flat)).gradients
 
-    def _unflatten(self, flat: Floats) -> list[Floats]:
+    def unflatten(self, flat: Floats) -> list[Floats]:
+        """A flat upstream over all outputs, one array per output."""
         ends = np.cumsum([y.size for y in self.stencil.center])[:-1]
         return list(np.split(flat, ends))
 
@@ -165,22 +163,26 @@ class KinkRule:
 
     def _slopes(self, entries: Sequence[tuple[int, int]], closer: float = 1.0) -> Slopes:
         unit = min(self.stencil.unit_of(i, p) for i, p in entries) or 1.0
-        step = self.relative * unit * closer
+        step = np.full(1, self.relative * unit * closer)
+        largest = np.full(1, max(abs(self.stencil.flat[i][p]) for i, p in entries))
+        return self.slopes_of(lambda t: self._moved(entries, t * float(step[0])), step, largest)
+
+    def slopes_of(self, moved: Callable[[float], Floats], step: Floats, largest: Floats) -> Slopes:
+        """One-sided slopes per output, of the outputs `moved(t)` after t steps.
+
+        step, largest: per output or one for all, how far entries move at t = 1 and their largest size.
+        """
         y0 = np.concatenate(self.stencil.center)
-        sides = []
-        for sign in (1.0, -1.0):
-            far, near = (self._moved(entries, sign * t) for t in (step, step / 2))
-            whole, half = (far - y0) / (sign * step), (near - y0) / (sign * step / 2)
-            sides.append((whole, half))
-        (r1, r2), (l1, l2) = sides
+        r1, r2, l1, l2 = ((moved(t) - y0) / (t * step) for t in (1.0, 0.5, -1.0, -0.5))
         rounding = np.concatenate([np.abs(y) * e for y, e in zip(self.stencil.center, self.noise.eps, strict=True)])
         noise = 16 * self.noise.factor * rounding / step
-        noise += (
-            2.0**-50 * max(abs(self.stencil.flat[i][p]) for i, p in entries) / step * np.maximum(np.abs(r2), np.abs(l2))
-        )
-        doubt = noise + np.maximum(np.abs(r2 - r1), np.abs(l2 - l1))
-        left_jumps, right_jumps = _grows(l1, l2, noise), _grows(r1, r2, noise)
-        return Slopes(l2, r2, doubt, left_jumps, right_jumps)
+        noise += 2.0**-50 * largest / step * np.maximum(np.abs(r2), np.abs(l2))
+        doubt = noise + np.maximum(np.abs(r2 - r1), np.abs(l2 - l1)) + 2.0**-48 * np.maximum(np.abs(r2), np.abs(l2))
+        return Slopes(l2, r2, doubt, grows(l1, l2, noise), grows(r1, r2, noise))
+
+    def looked_closer(self, entries: Entries, output: int, declared: float) -> Breach | None:
+        """What looks like a kink may be a bend on a scale smaller than the step: the breach much closer, if any."""
+        return breach_of(self._slopes(entries, CLOSER), output, entries, declared)
 
     def _moved(self, entries: Sequence[tuple[int, int]], t: float) -> Floats:
         stencil = self.stencil
@@ -206,11 +208,12 @@ class KinkRule:
                 g = gradient[i]
                 declared += 0.0 if g is None else float(g[p])
             result.asked += 1
-            breach = _breach(slopes, j, entries, declared)
+            size = max(abs(float(slopes.left[j])), abs(float(slopes.right[j])))
+            result.reach = max(result.reach, min(1.0, float(slopes.doubt[j]) / size) if size else 0.0)
+            breach = breach_of(slopes, j, entries, declared)
             if breach is None:
                 continue
-            # What looks like a kink may be a bend on a scale smaller than the step: look closer before accusing.
-            breach = _breach(self._slopes(entries, CLOSER), j, entries, declared)
+            breach = self.looked_closer(entries, j, declared)
             if breach is not None and (single or not _explained(entries, result.breaches)):
                 result.breaches.append(breach)
 
@@ -218,7 +221,7 @@ class KinkRule:
         """All outputs on a kink at once, with a positive upstream and entries that move to one side."""
         flat = np.zeros(sum(y.size for y in self.stencil.center))
         flat[rough] = self.rng.uniform(1.0, 2.0, len(rough))
-        claim = self.claim_of(self._unflatten(flat))
+        claim = self.claim_of(self.unflatten(flat))
         y0 = np.concatenate(self.stencil.center)
         for i in arguments:
             gradient = claim.gradients[i]
@@ -234,33 +237,13 @@ class KinkRule:
             doubt = 16 * self.noise.factor * float(np.linalg.norm(flat * rounding)) / self.relative
             doubt += 1e-6 * max(abs(low), abs(high))
             result.asked += 1
+            # What one entry may be off by and hide in the room that all kinks together leave.
+            nonzero = np.abs(gradient[gradient != 0.0])
+            if nonzero.size:
+                typical = float(np.sqrt(np.mean(nonzero * nonzero))) * float(np.median(self.stencil.units[i]))
+                result.reach = max(result.reach, (0.5 * (high - low) + doubt) / typical)
             if np.isfinite(low + high) and not low - doubt <= declared <= high + doubt:
                 result.breaches.append(Breach(((i, -1),), declared, low, high, doubt))
-
-
-def _grows(whole: Floats, half: Floats, noise: Floats) -> Mask:
-    """Whether a one-sided slope grows as the step falls: there is a jump on that side."""
-    return np.asarray((np.abs(half) > 1.3 * np.abs(whole) + 4 * noise) & (np.abs(half - whole) > 0.1 * np.abs(half)))
-
-
-def _breach(slopes: Slopes, j: int, entries: tuple[tuple[int, int], ...], declared: float) -> Breach | None:
-    """The breach of the rule by output j along a direction, if there is one.
-
-    At a jump the side that does not jump has a slope of its own, and that alone is right.
-    """
-    sides = [
-        float(s[j])
-        for s, jumps in ((slopes.left, slopes.left_jumps), (slopes.right, slopes.right_jumps))
-        if not jumps[j]
-    ]
-    if not sides or not np.isfinite(sides).all():
-        return None
-    low, high, doubt = min(sides), max(sides), float(slopes.doubt[j])
-    if len(sides) == 1:
-        doubt = min(doubt, 0.1 * abs(sides[0]) + 1e-6)
-    if low - doubt <= declared <= high + doubt:
-        return None
-    return Breach(entries, declared, low, high, doubt)
 
 
 def _explained(entries: Sequence[tuple[int, int]], breaches: Sequence[Breach]) -> bool:

@@ -17,19 +17,32 @@ from .stencil import Claim
 
 #: Argument, first position and number of entries of a block.
 Key = tuple[int, int, int]
+#: A slope of this share of the outputs is zero: whatever is meant by it, no float64 output can tell.
+DUST = 1e-30
 #: sum of squares of the weights 1, -4, 6, -4, 1
 _FOURTH = 70.0
 
 
 class Noise:
-    """The rounding of one forward, as a multiple of the rounding of its output's dtype."""
+    """The rounding of one forward, as a multiple of the rounding of its output's dtype.
 
-    def __init__(self, center: Sequence[Floats], dtypes: Sequence[np.dtype[Any]], accuracy: float | None) -> None:
+    inside: unit roundoff of the dtype in which the layer declares to compute, where that is coarser than its outputs'.
+    """
+
+    def __init__(
+        self, center: Sequence[Floats], dtypes: Sequence[np.dtype[Any]], accuracy: float | None, inside: float = 0.0
+    ) -> None:
         self.center = center
-        self.eps = [_unit_roundoff(d) for d in dtypes]
+        self.eps = [max(_unit_roundoff(d), inside) for d in dtypes]
         self.accuracy = accuracy or 0.0
+        self.dust = 0.0
         self._seen: dict[Key, dict[int, float]] = {}
         self._sure: dict[Key, float] = {}
+
+    def settle_dust(self, claim: Claim) -> None:
+        """Fix below which size a slope counts as zero, from the upstream of the whole check."""
+        sizes = zip(claim.upstream, self.center, strict=True)
+        self.dust = DUST * sum(float(np.dot(u * y, u * y)) for u, y in sizes) ** 0.5
 
     def approximate(self, claim: Claim) -> float:
         """By how much the slope of upstream . y, per unit, may be off where the forward declares an accuracy.
@@ -57,9 +70,7 @@ class Noise:
         # Half a unit in the last place is the most that one rounding does, and a third of it its deviation.
         return max(0.4 if self._sure[key] > 256 else 1.0, min(seen.values()))
 
-    def observe(
-        self, key: Key, fourth: Sequence[Floats], rounding: float, step: float, moved: bool = True
-    ) -> None:
+    def observe(self, key: Key, fourth: Sequence[Floats], rounding: float, step: float, moved: bool = True) -> None:
         """Take in the fourth differences (already times the upstream) of one pair of steps along a block.
 
         rounding: what they would be if each output were rounded once. moved: whether any output moved at all.

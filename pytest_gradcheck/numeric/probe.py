@@ -142,7 +142,7 @@ class Prober:
         inputs = moved * self.stencil.input_rounding * 2 ** (rungs - 1) / step
         outputs = amplification(rungs) * tremble / (2**0.5 * step)
         noise = float(np.sqrt(outputs**2 + inputs**2 + shaken**2))
-        truncation += self.noise.approximate(claim)
+        truncation += self.noise.approximate(claim) + self.noise.dust
         bends = tuple(s.bend for s in results)
         seen = results[-1].spread / (2 * step / 2 ** (rungs - 1))
         return Estimate(declared, value, truncation, noise, step, rungs, scale, bends, tremble, seen=seen)

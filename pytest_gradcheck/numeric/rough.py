@@ -9,13 +9,15 @@ rule judges it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .kinks import KinkJudgement, KinkRule, Mask, rough_outputs, split
+from .kinks import KinkRule, rough_outputs, split
 from .probe import SINGLE, Prober
 from .scales import Floats
+from .slopes import Mask
 from .stencil import Block, Claim
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class RoughOutputs:
         self.stencil, self.prober, self.noise = examination.stencil, examination.prober, examination.noise
         self.nearest = max(2e-8, 64 * self.noise.factor * max(self.noise.eps))
         self.kinks: list[Mask] = [np.zeros(y.size, bool) for y in self.stencil.center]
+        #: By argument, the claim for the outputs that are on a kink or near one.
+        self.waiting: dict[int, Claim] = {}
 
     def resolve(self, i: int, claim: Claim) -> bool:
         """Judge argument i with its rough outputs apart; False where it has none, so that entries are to blame."""
@@ -58,7 +62,7 @@ class RoughOutputs:
                 remaining = self._masked(others)
                 break
             step /= SHRINK
-        self._nearby(i, block, remaining)
+        self.waiting[i] = remaining
         return True
 
     def _masks(self, block: Block, step: float, claim: Claim) -> list[Mask]:
@@ -107,11 +111,23 @@ class RoughOutputs:
             self.kinks = [a | b for a, b in zip(self.kinks, masks, strict=True)]
 
     def rule(self, outcomes: dict[int, ArgumentOutcome]) -> None:
-        """Ask the kink rule for every output that was found on a kink."""
-        if not any(m.any() for m in self.kinks):
+        """Ask the kink rule for every output that was found on a kink, or near one."""
+        rough = list(self.kinks)
+        for claim in self.waiting.values():
+            rough = [k | (u != 0.0) for k, u in zip(rough, claim.upstream, strict=True)]
+        if not any(m.any() for m in rough):
             return
         rule = KinkRule(self.stencil, self.noise, self.whole.claim_of, self.prober.seed & 0xFFFFFFFF)
-        judgement = rule.judge(self.kinks, list(outcomes))
+        judgement = rule.all_at_once(rough, list(outcomes))
+        if judgement is None:
+            for i, claim in self.waiting.items():
+                self._nearby(i, Block(i, (0, self.stencil.flat[i].size)), claim)
+            if not any(m.any() for m in self.kinks):
+                return
+            judgement = rule.judge(self.kinks, list(outcomes))
         for i, outcome in outcomes.items():
             mine = [b for b in judgement.breaches if any(e[0] == i for e in b.entries)]
-            outcome.kinks = KinkJudgement(judgement.count, mine, judgement.undecided, judgement.asked)
+            outcome.kinks = replace(judgement, breaches=mine)
+            outcome.relative = max(outcome.relative, judgement.reach)
+            if judgement.all_asked and i in self.waiting:
+                outcome.covered, outcome.still = self.stencil.flat[i].size, False

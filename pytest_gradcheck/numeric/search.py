@@ -9,7 +9,7 @@ A block that disagrees and whose parts do not is not forgiven: it is counted as 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -28,8 +28,12 @@ EVERY = 200
 DENSE_BLOCKS, DENSE_SHARE = 24, 0.75
 #: Entries sampled where the error may be dense, and the share of them that must be wrong.
 SAMPLE, DENSE_ENTRIES = 64, 0.1
+#: A gap of so many bars needs no second look before the second opinion.
+BLATANT = 1e4
 #: Where there are too many errors to follow each, so many blocks of a level are followed.
 FOLLOWED = 16
+#: Forward evaluations that a search may take where nothing else is said.
+LIMIT = 12_000
 #: Rungs of the ladder at a block, and forward evaluations of it.
 RUNGS = PILOT + 1
 COST = 2 * RUNGS
@@ -102,12 +106,12 @@ class Search:
         least: float,
         floor: float,
         claim_of: Callable[[list[Floats]], Claim] | None = None,
-        limit: int = 12_000,
+        limit: int | None = None,
     ) -> None:
         self.prober, self.pilot, self.least, self.floor = prober, pilot, least, floor
         self.claim_of = claim_of
         self.meter = prober.stencil.calls.meter
-        self.limit = self.meter.forward_evaluations + limit
+        self.limit = self.meter.forward_evaluations + (LIMIT if limit is None else limit)
 
     def run(self, block: Block, claim: Claim) -> Finds:
         """Measure what has to be measured to name the wrong entries of the block."""
@@ -195,9 +199,9 @@ class Search:
             return Measured(position, declared, float("nan"), float("inf"), "undecided")
         estimate = self.prober.sharp(block, claim, 0, self.pilot, SINGLE)
         least = self.least * max(self.floor, abs(estimate.value))
-        if least < estimate.gap < estimate.bar < 20 * estimate.gap:
+        if least < estimate.gap < BLATANT * estimate.bar and estimate.bar < 20 * estimate.gap:
             # Too close to call: the entry's own curvature gives a better step than the block's did.
-            estimate = self.prober.sharp(block, claim, 0, self.prober.pilot(block, claim), SHARP)
+            estimate = self._once_more(block, claim, estimate)
         size = self._size(block, estimate, unit)
         numeric, bar = estimate.value * size, estimate.bar * abs(size)
         claimed = estimate.declared * size if stencil.is_structured(i) else declared
@@ -211,6 +215,16 @@ class Search:
         else:
             state = "wrong" if self.prober.converged(estimate) or estimate.gap > 3 * estimate.bar else "undecided"
         return Measured(position, claimed, numeric, bar, state)
+
+    def _once_more(self, block: Block, claim: Claim, first: Estimate) -> Estimate:
+        """One entry at the step that its own curvature suggests; where two looks differ, that is in the bar."""
+        if self.prober.kinked(first):
+            return first
+        again = self.prober.sharp(block, claim, 0, self.prober.pilot(block, claim), SHARP)
+        apart = abs(again.value - first.value)
+        if not again.finite or not first.finite or apart <= again.bar + first.bar:
+            return again
+        return replace(again, truncation=again.truncation + apart)
 
     def _below_rounding(self, block: Block, claim: Claim, estimate: Estimate) -> bool:
         """Whether a gap this small may be what outputs would have moved by, had their rounding let them.

@@ -64,7 +64,8 @@ def place(finding: Finding) -> str:
     count = finding.count or len(finding.indices)
     if not count:
         return finding.argument
-    return f"{finding.argument} in {count:,} of {counted(max(finding.total, count), 'entry', 'entries')}"
+    many = f"{finding.bound} {count:,}" if finding.bound else f"{count:,}"
+    return f"{finding.argument} in {many} of {counted(max(finding.total, count), 'entry', 'entries')}"
 
 
 def finding_lines(finding: Finding, leading: bool, table: bool) -> list[str]:

@@ -70,7 +70,7 @@ def test_between_the_slopes_is_right_and_outside_is_not(there: float, right: boo
     assert found.count == zeros
     assert found.asked > 0
     assert bool(found.breaches) != right
-    assert not found.undecided
+    assert found.all_asked == (zeros == 1), "of a large layer a few are asked one by one"
     for breach in found.breaches:
         if len(breach.entries) == 1 and breach.entries[0][1] >= 0:
             assert x[breach.entries[0][1]] == 0.0
@@ -122,7 +122,7 @@ def test_a_jump_is_no_kink(height: float) -> None:
 
     bench = Bench(f, np.array([0.0, 1.0]), pull=lambda u, x: [u * np.where(x == 0, 300.0, 0.5)])
     found = judged(bench)
-    assert found.breaches or found.undecided
+    assert found.breaches
     right = Bench(f, np.array([0.0, 1.0]), pull=lambda u, x: [u * 0.5])
     assert not judged(right).breaches
 
