@@ -133,6 +133,9 @@ class Sitting:
             return []
         except BudgetSpent as end:
             self.result.undecided = str(end)
+            for outcome in examination.outcomes.values():
+                if outcome.covered < self.stencil.flat[outcome.argument].size:
+                    outcome.blind = outcome.blind or str(end)
             return list(examination.outcomes.values())
 
     def _tell(self, outcome: ArgumentOutcome, claim: Claim) -> None:

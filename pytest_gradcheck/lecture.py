@@ -7,9 +7,12 @@ import numpy as np
 from .findings import Sitting
 from .numeric.examine import ArgumentOutcome
 from .numeric.ladder import SIGMAS
+from .numeric.scales import Floats
 from .numeric.search import Finds, Measured, Search
 from .numeric.stencil import Block, Claim, rounding
 
+#: So many numbers are handed at once to a layer that takes a batch.
+MOST_AT_ONCE = 1 << 20
 #: What an entry may differ by, relative to its kind, before a second step decides: the truncation at h = 1e-4.
 NEAR = 1e-7
 
@@ -26,7 +29,9 @@ class EveryEntry(Sitting):
         if gradient is None:
             return ArgumentOutcome(i)
         h = self.settings.h
-        numeric = self._differences(i, claim, h)
+        numeric = self._in_batches(i, claim, h) if self.stencil.calls.target.batched else None
+        if numeric is None:
+            numeric = self._differences(i, claim, h)
         typical = float(np.sqrt(np.dot(gradient, gradient) / size))
         floor = np.maximum(np.abs(gradient), 1e-3 * typical)
         tremble = self.noise.factor * rounding(
@@ -47,23 +52,61 @@ class EveryEntry(Sitting):
             i, relative=relative, absolute=absolute, worst=0.0, finds=finds, rough=kinks, covered=size, still=still
         )
 
-    def _differences(self, i: int, claim: Claim, h: float) -> np.ndarray:
-        work, upstream, calls = self.stencil.flat_work[i], claim.upstream, self.stencil.calls
-        numeric = np.empty(work.size)
-        values = self.stencil.work
+    def _differences(self, i: int, claim: Claim, h: float) -> Floats:
+        """(f(x+h) - f(x-h)) / 2h for every entry, moved in place; nothing is allocated beside the layer's own."""
+        stencil, work = self.stencil, self.stencil.flat_work[i]
+        numeric, change = np.empty(work.size), [np.empty(y.size) for y in stencil.center]
         for p in range(work.size):
             kept = work[p]
             try:
-                work[p] = kept + h
-                plus = calls.forward(values)
-                work[p] = kept - h
-                minus = calls.forward(values)
+                plus, minus = self._pair(work, p, kept, h)
             finally:
                 work[p] = kept
-            numeric[p] = sum(
-                float(np.dot(u, (a - b).reshape(-1))) for u, a, b in zip(upstream, plus, minus, strict=True)
-            ) / (2 * h)
+            total = 0.0
+            for u, y, z, d in zip(claim.upstream, plus, minus, change, strict=True):
+                np.subtract(y, z, out=d)
+                total += float(np.dot(u, d))
+            numeric[p] = total
+        numeric /= 2 * h
         return numeric
+
+    def _in_batches(self, i: int, claim: Claim, h: float) -> Floats | None:
+        """The same for a layer that takes many points at once; None where it does not answer as for each alone."""
+        stencil, size = self.stencil, self.stencil.flat[i].size
+        largest = max(f.size for f in (*stencil.flat, *stencil.center))
+        each, numeric = max(1, min(size, MOST_AT_ONCE // (2 * largest or 1))), np.empty(size)
+        for start in range(0, size, each):
+            stop = min(size, start + each)
+            moved = np.arange(stop - start)
+            points = [np.repeat(f[None], 2 * moved.size + 1, axis=0) for f in stencil.flat]
+            points[i][moved, start + moved] += h
+            points[i][moved.size + moved, start + moved] -= h
+            shaped = [p.reshape(-1, *v.shape) for p, v in zip(points, stencil.values, strict=True)]
+            outputs = stencil.calls.batch(shaped, len(shaped[0]))
+            flat = [y.reshape(len(y), -1) if len(y) == len(shaped[0]) else None for y in map(np.asarray, outputs)]
+            # The last point is the centre: what another point's presence changes is no batch.
+            if not all(
+                y is not None and np.allclose(y[-1], c, rtol=1e-12, atol=0.0)
+                for y, c in zip(flat, stencil.center, strict=True)
+            ):
+                return None
+            changes = (
+                (y[: moved.size] - y[moved.size : -1]) @ u
+                for y, u in zip(flat, claim.upstream, strict=True)
+                if y is not None
+            )
+            numeric[start:stop] = sum(changes) / (2 * h)
+        return numeric
+
+    def _pair(self, work: Floats, p: int, kept: float, h: float) -> tuple[list[Floats], list[Floats]]:
+        stencil = self.stencil
+        work[p] = kept + h
+        plus = stencil.outputs()
+        work[p] = kept - h
+        minus = stencil.outputs()
+        if not stencil.copies and stencil.shared(plus, minus):
+            return self._pair(work, p, kept, h)
+        return plus, minus
 
     def _closer(self, i: int, position: int, claim: Claim) -> Measured:
         block = Block(i, (position, position + 1))

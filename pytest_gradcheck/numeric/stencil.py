@@ -154,11 +154,14 @@ class Stencil:
         plus = self.outputs()
         self._move(block, direction, -t)
         minus = self.outputs()
-        if not self.copies and any(map(np.may_share_memory, plus, minus)):
-            # The layer writes its outputs into one buffer (or returns its input): from now on they are copied.
-            self.copies = True
+        if not self.copies and self.shared(plus, minus):
             return self.pair_moved(block, direction, t)
         return plus, minus
+
+    def shared(self, plus: Sequence[Floats], minus: Sequence[Floats]) -> bool:
+        """Whether the layer writes into one buffer (or returns its input); its outputs are copied from now on."""
+        self.copies = self.copies or any(map(np.may_share_memory, plus, minus))
+        return self.copies
 
     def together(
         self, blocks: Sequence[Block], directions: dict[int, Direction], t: float

@@ -181,3 +181,13 @@ def test_an_open_check_raises_its_own_error() -> None:
     with pytest.raises(GradientInconclusive, match="Dense: no verdict") as caught:
         assert_gradients(Dense(), *dense_inputs(), max_evaluations=5)
     assert caught.value.report.verdict == "inconclusive"  # type: ignore[attr-defined]
+
+
+def test_when_the_budget_ends_what_was_not_covered_is_not_said_to_pass() -> None:
+    free = check(Dense(), *dense_inputs())
+    for granted in range(2, free.forward_evaluations):
+        report = check(Dense(), *dense_inputs(), max_evaluations=granted)
+        assert report.verdict == "inconclusive"
+        for argument in report.arguments:
+            assert (argument.verdict == "pass") == (argument.covered == argument.size)
+            assert (argument.sharpness is None) == (argument.covered < argument.size)
