@@ -7,7 +7,7 @@ layer's own copy and restored exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,10 +28,12 @@ class Block:
     """A set of entries of one argument that are moved together.
 
     index: a range (start, stop) of flat positions, or the sorted positions themselves.
+    within: where these are a part of other positions, all of those, and where in them it begins.
     """
 
     argument: int
     index: tuple[int, int] | Index
+    within: tuple[Index, int] | None = None
 
     @property
     def size(self) -> int:
@@ -49,7 +51,11 @@ class Block:
         if isinstance(self.index, tuple):
             start, stop = self.index
             return Block(self.argument, (start, start + middle)), Block(self.argument, (start + middle, stop))
-        return Block(self.argument, self.index[:middle]), Block(self.argument, self.index[middle:])
+        whole, start = self.within or (self.index, 0)
+        return (
+            Block(self.argument, self.index[:middle], (whole, start)),
+            Block(self.argument, self.index[middle:], (whole, start + middle)),
+        )
 
     def pieces(self) -> Iterator[slice | Index]:
         """The entries in pieces that fit the cache, none across a chunk of the directions where it is a range."""
@@ -69,6 +75,10 @@ class Block:
             start, stop = self.index
             return np.arange(start, stop, dtype=np.intp) if picked is None else picked + start
         return self.index if picked is None else self.index[picked]
+
+
+#: What is moved, along which direction, and how far in units of the step.
+Move = tuple[Block, Direction, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,9 @@ class Stencil:
     values: float64 arrays, one per argument; never written. domains: by position, None for no bounds.
     """
 
+    #: Whether points that are announced are evaluated before they are asked for.
+    looks_ahead = False
+
     def __init__(self, calls: Calls, values: Sequence[Array], domains: Sequence[Domain | None]) -> None:
         self.calls = calls
         self.values = [np.asarray(v, np.float64, order="C") for v in values]
@@ -132,13 +145,18 @@ class Stencil:
         self.shapes = [y.shape for y in outputs]
         self.center = [flat64(y) for y in outputs]
 
-    def at(self, block: Block, direction: Direction, t: float) -> list[Floats]:
-        """Outputs, flat, with the entries of the block moved by t times unit times direction."""
-        self._move(block, direction, t)
+    def announce(self, moves: Iterable[Move], together: bool = False) -> None:
+        """Say which points will be asked for next: with workers they are evaluated meanwhile, here when they are."""
+
+    def at(self, *moves: Move) -> list[Floats]:
+        """Outputs, flat, with the entries of each block moved by t times unit times direction."""
         try:
+            for move in moves:
+                self._move(*move)
             return [np.array(y) for y in self.outputs()]
         finally:
-            self.restore(block)
+            for block, _, _ in moves:
+                self.restore(block)
 
     def pair(self, block: Block, direction: Direction, t: float) -> tuple[list[Floats], list[Floats]]:
         """Outputs at +t and at -t, the caller's own."""
@@ -163,20 +181,38 @@ class Stencil:
         self.copies = self.copies or any(map(np.may_share_memory, plus, minus))
         return self.copies
 
-    def together(
-        self, blocks: Sequence[Block], directions: dict[int, Direction], t: float
-    ) -> tuple[list[Floats], list[Floats]]:
-        """Outputs at +t and at -t with blocks of several arguments moved at once."""
-        found = []
-        try:
-            for sign in (t, -t):
-                for block in blocks:
-                    self._move(block, directions[block.argument], sign)
-                found.append([np.array(y) for y in self.outputs()])
-        finally:
-            for block in blocks:
-                self.restore(block)
-        return found[0], found[1]
+    def differences(
+        self, i: int, h: float, upstream: Sequence[Floats], start: int = 0, stop: int | None = None
+    ) -> Floats:
+        """(f(x+h) - f(x-h)) / 2h for the entries start to stop of argument i, one after the other, h absolute.
+
+        Entries are moved in place, and nothing is allocated beside the layer's own.
+        """
+        work = self.flat_work[i]
+        positions = range(start, work.size if stop is None else stop)
+        numeric, change = np.empty(len(positions)), [np.empty(int(np.prod(s))) for s in self.shapes]
+        for at, p in enumerate(positions):
+            kept = work[p]
+            try:
+                plus, minus = self._entry_pair(work, p, kept, h)
+            finally:
+                work[p] = kept
+            total = 0.0
+            for u, y, z, d in zip(upstream, plus, minus, change, strict=True):
+                np.subtract(y, z, out=d)
+                total += float(np.dot(u, d))
+            numeric[at] = total
+        numeric /= 2 * h
+        return numeric
+
+    def _entry_pair(self, work: Floats, p: int, kept: float, h: float) -> tuple[list[Floats], list[Floats]]:
+        work[p] = kept + h
+        plus = self.outputs()
+        work[p] = kept - h
+        minus = self.outputs()
+        if not self.copies and self.shared(plus, minus):
+            return self._entry_pair(work, p, kept, h)
+        return plus, minus
 
     def outputs(self) -> list[Floats]:
         """Outputs, flat, at the layer's copy as it is now."""
@@ -277,6 +313,11 @@ class Stencil:
                     room[at] = np.inf
                 found = np.minimum(room, found)
         return found
+
+
+def both_sides(block: Block, direction: Direction, t: float) -> tuple[Move, Move]:
+    """The two points of a central difference."""
+    return (block, direction, t), (block, direction, -t)
 
 
 class ShapeChanged(Exception):  # noqa: N818 - turned into a sentence by the check
