@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,9 @@ class Unfinished(Exception):  # noqa: N818 - turned into a verdict by the check
     """The check cannot go on; the verdict covers what was covered, and is no pass."""
 
 
+INTERRUPTED = "interrupted: this is what was found until then"
+
+
 class BudgetSpent(Unfinished):
     """The evaluations or the seconds that the caller granted are used up."""
 
@@ -31,12 +34,16 @@ class Meter:
 
     max_evaluations: forward evaluations granted, None without limit.
     deadline: a moment of `time.perf_counter`, None without limit.
+    interrupted: whether the user wants no more of it.
+    watch: called at every forward; who shows how far a long check is.
     """
 
     forward_evaluations: int = 0
     backward_calls: int = 0
     max_evaluations: int | None = None
     deadline: float | None = None
+    interrupted: bool = False
+    watch: Callable[[], None] | None = None
 
     @classmethod
     def granted(cls, max_evaluations: int | None = None, max_seconds: float | None = None) -> Meter:
@@ -50,6 +57,8 @@ class Meter:
             raise BudgetSpent(f"the {self.max_evaluations} forward evaluations granted are spent")
         self.in_time()
         self.forward_evaluations += 1
+        if self.watch is not None:
+            self.watch()
 
     def backward(self) -> None:
         """Count one backward; raises `BudgetSpent` after the deadline."""
@@ -57,7 +66,9 @@ class Meter:
         self.backward_calls += 1
 
     def in_time(self) -> None:
-        """Raises `BudgetSpent` after the deadline."""
+        """Raises `BudgetSpent` after the deadline, and `Unfinished` after an interrupt."""
+        if self.interrupted:
+            raise Unfinished(INTERRUPTED)
         if self.deadline is not None and time.perf_counter() > self.deadline:
             raise BudgetSpent("the seconds granted are spent")
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .adapters import adapt
-from .calls import Calls, Meter, Unfinished, quiet
+from .calls import INTERRUPTED, Calls, Meter, Unfinished, quiet
 from .claims import Claimant
 from .complex_step import ComplexStep
 from .contract import FirstCall, Outcome, begin, examine, judge_first
@@ -89,11 +89,23 @@ def run(
         stack.enter_context(quiet())
         frozen = stack.enter_context(Frozen(target))
         check = Check(target, settings, frozen)
+        if observer is not None:
+            observer.begun(check)
         report = check.report(upstream)
         if observer is not None:
             observer.told(check, report)
+    if check.meter.interrupted:
+        raise interrupt(report)
     manager().hook.gradcheck_checked(layer=layer, report=report)
     return report
+
+
+def interrupt(report: Report) -> KeyboardInterrupt:
+    """What goes on to whoever stopped the check: an interrupt that shows, and holds as `report`, what it had found."""
+    stopped = KeyboardInterrupt()
+    stopped.add_note(str(report))
+    vars(stopped)["report"] = report
+    return stopped
 
 
 #: How the numbers are measured, by `method=`.
@@ -123,6 +135,9 @@ class Check:
         except Unfinished as end:
             # Not even the first forward and backward were granted.
             judged, contract, spent = Judged(), [], str(end)
+        except KeyboardInterrupt:
+            self.meter.interrupted = True
+            judged, contract, spent = Judged(), [], INTERRUPTED
         if judged.vacuous and not spent and not any(o.findings for o in contract):
             judged, contract, spent = self._mirrored(values, untouched, judged, contract)
         return self._told(judged, contract, spent)
@@ -143,8 +158,10 @@ class Check:
                 if self.settings.contract == "full":
                     contract.append(hands.contract() or examine(first, self.settings))
                     self.stages["contract"] = self.meter.forward_evaluations - self.stages["values"]
-            except Unfinished as end:
+            except (Unfinished, KeyboardInterrupt) as end:
                 spent = str(end)
+                if isinstance(end, KeyboardInterrupt):
+                    self.meter.interrupted, spent = True, INTERRUPTED
                 judged = self.sitting.result if self.sitting else judged
         return judged, contract, spent
 

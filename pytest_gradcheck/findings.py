@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .calls import Unfinished
+from .calls import INTERRUPTED, Unfinished
 from .claims import Claimant
 from .contract import FirstCall
 from .diagnosis import diagnose
@@ -63,6 +63,7 @@ class Sitting:
         self.result = Judged()
         #: What was measured, for whoever wants to look closer: the claim, and one outcome per argument.
         self.seen: tuple[Claim, list[ArgumentOutcome]] | None = None
+        self.examination: Examination | None = None
         claimant.describe(precision.outputs)
         domains = domains_of(self.arguments, settings)
         self.stencil = stencil_of(domains)
@@ -128,7 +129,7 @@ class Sitting:
 
     def examined(self, claim: Claim) -> list[ArgumentOutcome]:
         """One outcome per argument, by block probes."""
-        examination = Examination(
+        self.examination = examination = Examination(
             self.stencil, self.prober, self.claimant.of, self.settings.sharpness,
             RESERVE if self.settings.contract == "full" else 0, brief=self.settings.contract == "values",
         )  # fmt: skip
@@ -137,12 +138,23 @@ class Sitting:
         except ShapeChanged as change:
             self.result.undecided = f"the outputs change their shape to {change.args[0]} near the inputs"
             return []
-        except Unfinished as end:
-            self.result.undecided = str(end)
+        except (Unfinished, KeyboardInterrupt) as end:
+            why = str(end)
+            if isinstance(end, KeyboardInterrupt):
+                # What was found is told; whoever would ask the layer for more of it is refused.
+                self.first.calls.meter.interrupted, why = True, INTERRUPTED
+            self.result.undecided = why
             for outcome in examination.outcomes.values():
                 if outcome.covered < self.stencil.flat[outcome.argument].size:
-                    outcome.blind = outcome.blind or str(end)
+                    outcome.blind = outcome.blind or why
             return list(examination.outcomes.values())
+
+    def progress(self) -> tuple[int, int]:
+        """Entries that are decided so far, and how many evaluations they all take if nothing is wrong."""
+        if self.examination is None:
+            return 0, 0
+        covered = sum(outcome.covered for outcome in self.examination.outcomes.values())
+        return covered, self.examination.allowance + self.examination.reserve
 
     def _tell(self, outcome: ArgumentOutcome, claim: Claim) -> None:
         argument, result = self.arguments[outcome.argument], self.result

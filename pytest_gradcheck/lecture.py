@@ -13,6 +13,8 @@ from .numeric.stencil import Block, Claim, rounding
 
 #: So many numbers are handed at once to a layer that takes a batch.
 MOST_AT_ONCE = 1 << 20
+#: Forward evaluations besides: the first call, the trembling of the declared gradient, the contract.
+OTHERS = 12
 #: What an entry may differ by, relative to its kind, before a second step decides: the truncation at h = 1e-4.
 NEAR = 1e-7
 
@@ -23,6 +25,11 @@ class EveryEntry(Sitting):
     def examined(self, claim: Claim) -> list[ArgumentOutcome]:
         """One outcome per argument, all of its entries measured."""
         return [self._argument(i, claim) for i in self.comparable]
+
+    def progress(self) -> tuple[int, int]:
+        """Entries that were moved so far, and how many evaluations all of them take."""
+        entries = sum(self.stencil.flat[i].size for i in self.comparable)
+        return min(entries, self.first.calls.meter.forward_evaluations // 2), 2 * entries + OTHERS
 
     def _argument(self, i: int, claim: Claim) -> ArgumentOutcome:
         gradient, size = claim.gradients[i], self.stencil.flat[i].size

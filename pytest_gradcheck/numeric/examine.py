@@ -119,6 +119,8 @@ class Examination:
         self.reserve = reserve
         self.brief = brief
         self.outcomes: dict[int, ArgumentOutcome] = {}
+        #: Forward evaluations after which no second draw is begun, where none is asked for.
+        self.allowance = 0
         self.meter = stencil.calls.meter
         self.began = self.meter.forward_evaluations
         self.one_sided = OneSided(self)
@@ -131,7 +133,7 @@ class Examination:
         self.noise.settle_dust(claim)
         standings = {i: self.standings_of(i, claim) for i in arguments}
         everyone = [s for group in standings.values() for s in group]
-        allowance = 32 + 12 * max(len(arguments), len(everyone)) - self.reserve
+        allowance = self.allowance = 32 + 12 * max(len(arguments), len(everyone)) - self.reserve
         # Where kinks are in sight already, what is drawn now would be drawn again without them.
         rough = [i for i, group in standings.items() if any(s.suspect for s in group)]
         self._draw([s for i, group in standings.items() if i not in rough for s in group], allowance)

@@ -14,6 +14,7 @@ from pytest_gradcheck.pytesting.checked import WHOLE, concluded, given
 from pytest_gradcheck.pytesting.records import record_of, record_without_report
 from pytest_gradcheck.pytesting.repeat import command
 from pytest_gradcheck.pytesting.running import Running, current, seed_of
+from pytest_gradcheck.pytesting.session_budget import limited
 from pytest_gradcheck.pytesting.watch import Watch
 from pytest_gradcheck.settings import NAMES, Settings, resolve
 
@@ -129,6 +130,7 @@ def _shared(running: Running, case: LayerCase) -> Shared:
     if key not in checks:
         command_line, ini = stash[SOURCES]
         settings = resolve(case.settings, running.marked(), command_line, ini, {"seed": seed_of(key, 1)})
+        settings = limited(running.item.config, settings)
         checks[key] = made = Shared(settings)
         made.watch = Watch(running, running.calls, (None,), given(settings))
         made.settings = settings.merged({word: made.watch.words[word] for word in NAMES})
