@@ -6,7 +6,6 @@ import resource
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -41,19 +40,29 @@ def bare(case: Case, forwards: int, backwards: int) -> float:
     return time.perf_counter() - start
 
 
-def beyond(checker: str, case: Case, peak: Callable[[], int] | None = None) -> float:
-    """Peak memory of a check beyond that of the layer alone, in arrays of the layer's size.
+def turns(case: Case, rounds: int, seed: int = 0) -> list[tuple[float, float]]:
+    """Seconds of our check and of its own calls alone, in turns."""
+    first = outcome(US, case, seed)
+    calls = first.forward_evaluations, first.backward_calls
+    return [(outcome(US, case, seed).seconds, bare(case, *calls)) for _ in range(rounds)]
 
-    The layer runs alone first, its inputs held: what its own calls need is in the peak already. `peak` tells the most
-    bytes held so far, by default those of the process, which never fall: only the first answer of a process counts.
+
+def beyond(checker: str, case: Case, how: str = "resident") -> tuple[float, Outcome]:
+    """Peak memory of a check beyond that of the layer alone, in arrays of the layer's size, and what the check said.
+
+    The layer runs alone first, its inputs held: what its own calls need is in the peak already. `how` is "resident",
+    the memory of the process, or "traced", what Python and numpy have asked for. Neither peak falls: only the first
+    answer of a process counts.
     """
-    peak = peak or resident
+    if how == "traced":
+        tracemalloc.start()
+    peak = {"resident": resident, "traced": traced}[how]
     inputs = case.inputs(np.random.default_rng(0))
     alone(case, inputs)
     before = peak()
     layer = case.make()
-    outcome(checker, replace(case, make=lambda: layer, inputs=lambda rng: inputs))
-    return (peak() - before) / inputs[0].nbytes
+    done = outcome(checker, replace(case, make=lambda: layer, inputs=lambda rng: inputs))
+    return (peak() - before) / inputs[0].nbytes, done
 
 
 def alone(case: Case, inputs: tuple[Array, ...]) -> None:

@@ -130,4 +130,5 @@ def smallest(errors: Sequence[float], caught: Callable[[float], bool]) -> float 
 def memory(plan: Plan, checker: str, entries: int) -> Memory:
     """Peak memory of one check, in a process that has made no other."""
     with worker(checker) as there:
-        return Memory(checker, entries, there.memory(LARGE, entries, plan.limit))
+        found = there.memory(LARGE, entries, plan.limit)
+        return Memory(checker, entries, found and found[0])

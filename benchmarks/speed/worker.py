@@ -22,7 +22,7 @@ from benchmarks.corpus.peers import PEERS, Peer
 from benchmarks.corpus.peers.server import Server
 from benchmarks.corpus.run import US
 from benchmarks.speed.layers import case
-from benchmarks.speed.measure import FOREVER, bare, beyond, outcome
+from benchmarks.speed.measure import FOREVER, bare, beyond, outcome, turns
 
 #: Our own line among the others: it needs nothing that is not here.
 OURS = Peer(US, lambda layer, inputs, rng: None, "main", (), (), "this plugin, defaults")
@@ -48,13 +48,19 @@ class Worker(Server):
         calls = [done.forward_evaluations, done.backward_calls]
         return float(self.answer({"layer": layer, "entries": entries, "bare": calls}, FOREVER))
 
-    def memory(self, layer: str, entries: int, seconds: float) -> float | None:
+    def turns(self, layer: str, entries: int, rounds: int) -> list[tuple[float, float]]:
+        """Seconds of our check and of its own calls alone, in turns within the process."""
+        return [(a, b) for a, b in self.answer({"layer": layer, "entries": entries, "turns": rounds}, FOREVER)]
+
+    def memory(
+        self, layer: str, entries: int, seconds: float = FOREVER, how: str = "resident"
+    ) -> tuple[float, Outcome] | None:
         """Peak memory of a check beyond the layer's own, in arrays of its size; None where it takes longer.
 
         Only the first answer of a process counts: the peak of a process never falls.
         """
-        answer = self.answer({"layer": layer, "entries": entries, "memory": True}, seconds)
-        return None if answer is None else float(answer)
+        answer = self.answer({"layer": layer, "entries": entries, "memory": how}, seconds)
+        return None if answer is None else (float(answer[0]), Outcome(**answer[1]))
 
 
 def answer(checker: str, asked: dict[str, Any]) -> Any:
@@ -62,8 +68,11 @@ def answer(checker: str, asked: dict[str, Any]) -> Any:
     one = case(asked["layer"], asked["entries"], asked.get("error", 0.0))
     if "bare" in asked:
         return bare(one, *asked["bare"])
+    if "turns" in asked:
+        return turns(one, asked["turns"])
     if "memory" in asked:
-        return beyond(checker, one)
+        arrays, done = beyond(checker, one, asked["memory"])
+        return arrays, asdict(done)
     return asdict(outcome(checker, one, asked["seed"]))
 
 
