@@ -32,7 +32,7 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="about a minute: small sizes, one set, nothing written")
     parser.add_argument("--largest", type=int, default=6, metavar="P", help="ours up to 10^P entries")
-    parser.add_argument("--limit", type=float, help="seconds a checker is given at one size (60; quick: 3)")
+    parser.add_argument("--limit", type=float, help="seconds a checker is given at one size (20; quick: 3)")
     parser.add_argument("--beside", default=",".join(BESIDE), help="other checkers, with commas between")
     parser.add_argument("--only", default=",".join(PARTS), help="parts to measure, with commas between")
     parser.add_argument("--cases", default="", help="sets of the corpus (all; quick: made)")

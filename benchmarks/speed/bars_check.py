@@ -78,8 +78,8 @@ class Dense:
 def every_entry() -> Iterator[Line]:
     """`method="every-entry"` over a loop that moves, evaluates twice and puts back, without and with the contract."""
     for name, layer, n in (
-        ("50 entries", Dense(2000), 50),
-        ("2,000 entries", Blocks(2000), 2000),
+        ("50 entries", Dense(6000), 50),
+        ("4,000 entries", Elementwise(), 4000),
         ("10,000 entries", Blocks(10_000), 10_000),
     ):
         x = np.random.default_rng(0).standard_normal(n)

@@ -51,11 +51,12 @@ def beyond(checker: str, case: Case, how: str = "resident") -> tuple[float, Outc
     """Peak memory of a check beyond that of the layer alone, in arrays of the layer's size, and what the check said.
 
     The layer runs alone first, its inputs held: what its own calls need is in the peak already. `how` is "resident",
-    the memory of the process, or "traced", what Python and numpy have asked for. Neither peak falls: only the first
-    answer of a process counts.
+    the memory of the process, whose peak never falls, so that only the first answer of a process counts; or "traced",
+    what Python and numpy have asked for.
     """
     if how == "traced":
         tracemalloc.start()
+        tracemalloc.reset_peak()
     peak = {"resident": resident, "traced": traced}[how]
     inputs = case.inputs(np.random.default_rng(0))
     alone(case, inputs)

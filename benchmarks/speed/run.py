@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from benchmarks.corpus.peers.server import MissingPeerError
 from benchmarks.corpus.run import US
 from benchmarks.speed.on_corpus import common, on_corpus
@@ -20,10 +22,10 @@ def plan_of(
     checkers: tuple[str, ...] = BESIDE, quick: bool = False, largest: int = 6, limit: float | None = None
 ) -> Plan:
     """The plan that the command line asks for."""
-    words = dict(QUICK) if quick else {"ours": max(6, largest)}
+    words: dict[str, Any] = dict(QUICK) if quick else {"ours": max(6, largest)}
     if limit is not None:
         words["limit"] = limit
-    return Plan(checkers, **words)  # type: ignore[arg-type]
+    return Plan(checkers, **words)
 
 
 def missing(checkers: tuple[str, ...]) -> dict[str, str]:

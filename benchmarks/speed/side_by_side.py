@@ -28,7 +28,7 @@ class Plan:
     """
 
     checkers: tuple[str, ...]
-    limit: float = 60.0
+    limit: float = 20.0
     rounds: int = ROUNDS
     powers: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
     ours: int = 6
