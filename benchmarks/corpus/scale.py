@@ -130,7 +130,7 @@ def smooth_cases() -> list[Case]:
 
 def over_torch() -> Iterator[Line]:
     """The default check over torch's slow gradcheck, on the same numpy layers, median over the corpus."""
-    from benchmarks.corpus.peers import PEERS, MismatchError
+    from benchmarks.corpus.peers import PEERS
     from benchmarks.corpus.peers.common import Counted
 
     try:
@@ -144,8 +144,8 @@ def over_torch() -> Iterator[Line]:
         xs = case.inputs(np.random.default_rng(0))
 
         def theirs(case: Case = case, xs: tuple[Array, ...] = xs) -> None:
-            # A refusal ends torch's run early, in its favour.
-            with suppress(MismatchError, RuntimeError, ValueError):
+            # A refusal, or a layer that raises at the second backward, ends torch's run early, in its favour.
+            with suppress(Exception):
                 PEERS["torch"].adapter(Counted(case.make()), xs, np.random.default_rng(0))
 
         def ours(case: Case = case, xs: tuple[Array, ...] = xs) -> None:

@@ -131,10 +131,15 @@ class Examination:
         self.noise.settle_dust(claim)
         standings = {i: self.standings_of(i, claim) for i in arguments}
         everyone = [s for group in standings.values() for s in group]
-        self._draw(everyone, 32 + 12 * max(len(arguments), len(everyone)) - self.reserve)
+        allowance = 32 + 12 * max(len(arguments), len(everyone)) - self.reserve
+        # Where kinks are in sight already, what is drawn now would be drawn again without them.
+        rough = [i for i, group in standings.items() if any(s.suspect for s in group)]
+        self._draw([s for i, group in standings.items() if i not in rough for s in group], allowance)
         self.rough = RoughOutputs(self)
         for i, group in standings.items():
             if not any(s.suspect for s in group) or not self.rough.resolve(i, claim):
+                if i in rough:
+                    self._draw(group, allowance)
                 for s in group:
                     self.settle(s)
             self.one_sided.on_edges(i, claim)
@@ -247,9 +252,11 @@ class Examination:
             for s in standings:
                 if s.settled or s.suspect:
                     continue
-                if draw > 1 and self._spent(allowance) and self._sharp_enough(s):
+                if draw > 1 and self._spent(allowance, SHARP) and self._sharp_enough(s):
                     continue
-                self.one_draw(s, draw)
+                # What is left over at the end buys a longer ladder: its larger step makes less of the rounding.
+                longer = draw == DRAWS and not self._spent(allowance, SHARP + 1)
+                self.one_draw(s, draw, rungs=SHARP + 1 if longer else SHARP)
         draw = DRAWS
         while self.asked is not None and draw < 12 and any(self._wanting(s) for s in standings):
             draw += 1
@@ -261,8 +268,8 @@ class Examination:
         """Relative error of an entry below which it is not accused."""
         return UNASKED if self.asked is None else min(UNASKED, self.asked / 2)
 
-    def _spent(self, allowance: int) -> bool:
-        return self.meter.forward_evaluations + 8 > allowance
+    def _spent(self, allowance: int, rungs: int) -> bool:
+        return self.meter.forward_evaluations + 2 * rungs > allowance
 
     def _sharp_enough(self, s: Standing) -> bool:
         return self.asked is None or s.limit <= self.asked * s.floor

@@ -16,6 +16,8 @@ import numpy as np
 
 #: How many standard deviations of rounding a bar holds.
 SIGMAS = 4.0
+#: A step of this share of the one at which truncation equals rounding makes their sum least.
+BELOW = 0.7
 #: Two rungs: how much of their correction may be left.
 FIRST = 2.1
 
@@ -139,14 +141,15 @@ def length_scale(truncation: float, scale: float, step: float, noise: float) -> 
 
 
 def best_step(length: float, noise: float, scale: float, rungs: int) -> float:
-    """The step at which the truncation that so many rungs leave is predicted to equal their rounding.
+    """The step at which truncation and rounding of so many rungs are predicted to be least together.
 
     length: over which the slope changes, in units. noise: standard deviation of upstream . y. scale: size of the
     change per unit step.
 
     The last correction is scale (k/L)^(2r-2) 2^(-r(r-1)) times a Taylor coefficient, for which 1/64 is taken; what
-    is left after it is smaller still, and the ladder itself tells where that is wrong.
+    is left after it is smaller still, and the ladder itself tells where that is wrong. The sum of a power p of the
+    step and of its inverse is least where the first is 1/p of the second, so a little below where they are equal.
     """
     relative = max(noise / scale, 2.0**-56) if scale > 0.0 else 2.0**-53
     predicted = 64.0 * amplification(rungs) * relative / 2**0.5 * 2.0 ** (rungs * (rungs - 1)) / length
-    return float(length * min(0.3, max(1e-7, predicted ** (1.0 / (2 * rungs - 1)))))
+    return float(length * min(0.3, max(1e-7, BELOW * predicted ** (1.0 / (2 * rungs - 1)))))

@@ -48,11 +48,16 @@ class Spectrum:
         weights = self.counts * np.exp2(2.0 * (self.orders - top) - 0.83)
         return float(np.exp2(top) * np.sqrt(weights.sum() / self.counts.sum()))
 
-    def small(self) -> float:
-        """A size that all but one in 2,000 of the nonzero numbers have."""
+    def small(self, x: Floats) -> float:
+        """A size that all but one in 2,000 of the nonzero numbers have; x: the numbers themselves, none negative."""
         below = np.cumsum(self.counts)
-        first = int(np.searchsorted(below, below[-1] // TINY_SHARE, side="right"))
-        return float(np.exp2(self.orders[first] - 1))
+        few = int(below[-1] // TINY_SHARE)
+        first = int(np.searchsorted(below, few, side="right"))
+        top = float(np.exp2(self.orders[first]))
+        # The order is known; which of its numbers it is, only they can tell.
+        alike = x[(x < top) & (x >= top / 2)]
+        rank = few - int(below[first] - self.counts[first])
+        return float(np.partition(alike, rank)[rank])
 
     def one_population(self) -> bool:
         """Whether the small numbers are no more than a density that is smooth at zero would give.
@@ -114,7 +119,7 @@ def groups(weight: Floats) -> list[Group]:
         zeros = [Group(np.flatnonzero(weight == 0.0), spectrum.zeros, 0.0, 0.0)]
     if spectrum.one_population():
         index = None if not zeros else np.flatnonzero(weight)
-        return [Group(index, weight.size - spectrum.zeros, spectrum.typical(), spectrum.small()), *zeros]
+        return [Group(index, weight.size - spectrum.zeros, spectrum.typical(), spectrum.small(weight)), *zeros]
     found = []
     exponents = np.where(weight == 0.0, -(1 << 20), np.frexp(weight)[1])
     rest = list(zip(spectrum.orders.tolist(), spectrum.counts.tolist(), strict=True))[::-1]
@@ -126,5 +131,5 @@ def groups(weight: Floats) -> list[Group]:
         orders, counts = zip(*taken[::-1], strict=True)
         own = Spectrum(np.array(orders, np.intp), np.array(counts, np.intp), 0)
         index = np.flatnonzero((exponents >= low) & (exponents <= top))
-        found.append(Group(index, index.size, own.typical(), own.small()))
+        found.append(Group(index, index.size, own.typical(), own.small(weight)))
     return [*found, *zeros]
