@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
 
 from benchmarks.corpus.scale import Line, check
 from benchmarks.speed.layers import Elementwise
-from benchmarks.speed.rounds import paired, timed, timed_ratio
+from benchmarks.speed.rounds import paired, ratio, timed, timed_ratio
 from benchmarks.speed.sites import sites
 
 ROOT = Path(__file__).parents[2]
@@ -103,5 +102,5 @@ def start_up(rounds: int = 30) -> Iterator[Line]:
         for site in (with_it, without):
             start(site)
         pairs = paired(lambda: timed(lambda: start(with_it)), lambda: timed(lambda: start(without)), rounds, 600.0)
-        found = median(a for a, _ in pairs) / median(b for _, b in pairs)
+        found = ratio(pairs)
     yield f"start-up with the plugin over without, {rounds} rounds", f"{found:.3f}", "at most 1.02", found <= 1.02
