@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,6 +27,8 @@ class Prober:
 
     def __init__(self, stencil: Stencil, noise: Noise, seed: int, h: float, ceiling: float = 0.3) -> None:
         self.stencil, self.noise, self.seed, self.h, self.ceiling = stencil, noise, seed, h, ceiling
+        #: The last block and claim whose sizes were asked for, and the sizes: each draw asks again.
+        self._sized: tuple[Block, Claim, tuple[float, float, float]] | None = None
 
     def direction(self, block: Block, draw: int) -> Direction:
         """The draw-th direction of an argument."""
@@ -141,7 +144,7 @@ class Prober:
         # x + t d is itself rounded, by up to half a unit in the last place of x, and seen through the gradient.
         inputs = moved * self.stencil.input_rounding * 2 ** (rungs - 1) / step
         outputs = amplification(rungs) * tremble / (2**0.5 * step)
-        noise = float(np.sqrt(outputs**2 + inputs**2 + shaken**2))
+        noise = math.sqrt(outputs**2 + inputs**2 + shaken**2)
         truncation += self.noise.approximate(claim) + self.noise.dust
         bends = tuple(s.bend for s in results)
         seen = results[-1].spread / (2 * step / 2 ** (rungs - 1))
@@ -149,6 +152,11 @@ class Prober:
 
     def _sizes(self, block: Block, claim: Claim) -> tuple[float, float, float]:
         """Norms over the block of gradient x unit, of gradient x entry, and of the rounding of the gradient x unit."""
+        if self._sized is None or self._sized[0] is not block or self._sized[1] is not claim:
+            self._sized = block, claim, self._measured(block, claim)
+        return self._sized[2]
+
+    def _measured(self, block: Block, claim: Claim) -> tuple[float, float, float]:
         i = block.argument
         gradient = claim.gradients[i]
         if gradient is None:
@@ -163,5 +171,5 @@ class Prober:
             if trembles is not None:
                 ts = trembles[piece] * s
                 shakes += float(np.dot(ts, ts))
-        norm = float(np.sqrt(steps))
-        return norm, float(np.sqrt(moves)), 2.0 * float(np.sqrt(shakes)) + 2.0**-52 * norm
+        norm = math.sqrt(steps)
+        return norm, math.sqrt(moves), 2.0 * math.sqrt(shakes) + 2.0**-52 * norm

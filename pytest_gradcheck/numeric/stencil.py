@@ -7,7 +7,8 @@ layer's own copy and restored exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,7 +87,7 @@ class Sums:
     @property
     def finite(self) -> bool:
         """Whether no output left the numbers."""
-        return bool(np.isfinite(self.slope) and np.isfinite(self.bend))
+        return math.isfinite(self.slope) and math.isfinite(self.bend)
 
 
 @dataclass(slots=True)
@@ -120,7 +121,6 @@ class Stencil:
         self.input_rounding = 2.0**-54
         #: Whether outputs must be copied, because the layer writes each into the buffer of the last.
         self.copies = False
-        self._buffer = np.empty(CHUNK)
         #: Flat positions of entries that stand on a bound, and the side (+1 or -1) that is inside.
         self.edges: list[dict[int, Index]] = [{} for _ in self.values]
         self.units = [self._units(i) for i in range(len(self.values))]
@@ -181,8 +181,9 @@ class Stencil:
     def outputs(self) -> list[Floats]:
         """Outputs, flat, at the layer's copy as it is now."""
         outputs = self.calls.forward(self.work) if self.copies else self.calls.borrowed(self.work)
-        if len(outputs) != len(self.shapes) or any(y.shape != s for y, s in zip(outputs, self.shapes, strict=True)):
-            raise ShapeChanged([y.shape for y in outputs])
+        shapes = [y.shape for y in outputs]
+        if shapes != self.shapes:
+            raise ShapeChanged(shapes)
         return [flat64(y) for y in outputs]
 
     def declared(self, block: Block, direction: Direction, gradient: Floats) -> float:
@@ -247,9 +248,9 @@ class Stencil:
         for piece in block.pieces():
             factor = t * unit[piece] if isinstance(unit, np.ndarray) else t * unit
             if isinstance(piece, slice):
-                step = self._buffer[: piece.stop - piece.start]
-                direction.times(piece.start, piece.stop, factor, step)
-                np.add(step, base[piece], out=work[piece])
+                here = work[piece]
+                direction.times(piece.start, piece.stop, factor, here)
+                here += base[piece]
             else:
                 work[piece] = base[piece] + factor * direction.at(piece)
 
@@ -288,16 +289,23 @@ def flat64(y: Array) -> Floats:
     return np.asarray(y, np.float64).reshape(-1)
 
 
+def chunks(*arrays: Floats) -> Iterable[tuple[Floats, ...]]:
+    """Arrays of one size in pieces that fit the cache; small ones as they are, since slicing takes longer than sums."""
+    size = arrays[0].size
+    if size <= CHUNK:
+        return (arrays,)
+    return (tuple(x[a : a + CHUNK] for x in arrays) for a in range(0, size, CHUNK))
+
+
 def slope(plus: Sequence[Floats], minus: Sequence[Floats], claim: Claim) -> Sums:
     """The slope alone of one pair of outputs, where its curvature is not looked at."""
     total = 0.0
-    for p, m, u in zip(plus, minus, claim.upstream, strict=True):
-        for a in range(0, p.size, CHUNK):
-            b = a + CHUNK
-            change = p[a:b] - m[a:b]
+    for whole in zip(plus, minus, claim.upstream, strict=True):
+        for p, m, u in chunks(*whole):
+            change = p - m
             if claim.masked:
-                change[u[a:b] == 0.0] = 0.0
-            total += float(np.dot(change, u[a:b]))
+                change[u == 0.0] = 0.0
+            total += float(np.dot(change, u))
     return Sums(total, 0.0, 0.0)
 
 
@@ -311,30 +319,24 @@ def sums(
     """Slope, spread and bend of one pair of outputs; where `keep` is given, u times the second differences go there."""
     slope = spread = bend = 0.0
     if keep is not None:
-        keep.clear()
+        keep[:] = [np.empty(p.size) for p in plus]
     longest = min(CHUNK, max((p.size for p in plus), default=0))
     first, other = np.empty(longest), np.empty(longest)
-    for p, m, c, u in zip(plus, minus, center, claim.upstream, strict=True):
-        out = None if keep is None else np.empty(p.size)
-        for a in range(0, p.size, CHUNK):
-            b = min(a + CHUNK, p.size)
-            change, second = first[: b - a], other[: b - a]
-            np.subtract(p[a:b], m[a:b], out=change)
-            np.add(p[a:b], m[a:b], out=second)
-            second -= c[a:b]
-            second -= c[a:b]
+    for k, whole in enumerate(zip(plus, minus, center, claim.upstream, strict=True)):
+        for p, m, c, u, *kept in chunks(*whole, *([] if keep is None else [keep[k]])):
+            change, second = first[: p.size], kept[0] if kept else other[: p.size]
+            np.subtract(p, m, out=change)
+            np.add(p, m, out=second)
+            second -= c
+            second -= c
             if claim.masked:
-                off = u[a:b] == 0.0
+                off = u == 0.0
                 change[off] = second[off] = 0.0
-            change *= u[a:b]
-            second *= u[a:b]
+            change *= u
+            second *= u
             slope += float(np.add.reduce(change))
             spread += float(np.dot(change, change))
             bend += float(np.dot(second, second))
-            if out is not None:
-                out[a:b] = second
-        if keep is not None and out is not None:
-            keep.append(out)
     return Sums(slope, spread**0.5, bend**0.5)
 
 
@@ -346,15 +348,14 @@ def rounding(
     Where none moved, the true change may be anything below the rounding of the largest one.
     """
     total = 0.0
-    for p, m, c, u, e in zip(plus, minus, center, claim.upstream, eps, strict=True):
-        for a in range(0, p.size, CHUNK):
-            b = a + CHUNK
-            size = np.abs(c[a:b])
-            np.maximum(size, np.abs(p[a:b]), out=size)
-            size *= u[a:b]
-            size *= p[a:b] != m[a:b]
+    for *whole, e in zip(plus, minus, center, claim.upstream, eps, strict=True):
+        for p, m, c, u in chunks(*whole):
+            size = np.abs(c)
+            np.maximum(size, np.abs(p), out=size)
+            size *= u
+            size *= p != m
             if claim.masked:
-                size[u[a:b] == 0.0] = 0.0  # what is masked may be infinite
+                size[u == 0.0] = 0.0  # what is masked may be infinite
             total += e * e * float(np.dot(size, size))
     if total == 0.0:
         return max(
