@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -144,7 +143,7 @@ class Prober:
         # x + t d is itself rounded, by up to half a unit in the last place of x, and seen through the gradient.
         inputs = moved * self.stencil.input_rounding * 2 ** (rungs - 1) / step
         outputs = amplification(rungs) * tremble / (2**0.5 * step)
-        noise = math.sqrt(outputs**2 + inputs**2 + shaken**2)
+        noise = float(np.sqrt(outputs**2 + inputs**2 + shaken**2))
         truncation += self.noise.approximate(claim) + self.noise.dust
         bends = tuple(s.bend for s in results)
         seen = results[-1].spread / (2 * step / 2 ** (rungs - 1))
@@ -171,5 +170,5 @@ class Prober:
             if trembles is not None:
                 ts = trembles[piece] * s
                 shakes += float(np.dot(ts, ts))
-        norm = math.sqrt(steps)
-        return norm, math.sqrt(moves), 2.0 * math.sqrt(shakes) + 2.0**-52 * norm
+        norm = float(np.sqrt(steps))
+        return norm, float(np.sqrt(moves)), 2.0 * float(np.sqrt(shakes)) + 2.0**-52 * norm

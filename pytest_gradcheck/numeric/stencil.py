@@ -7,7 +7,6 @@ layer's own copy and restored exactly.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -29,10 +28,12 @@ class Block:
     """A set of entries of one argument that are moved together.
 
     index: a range (start, stop) of flat positions, or the sorted positions themselves.
+    within: where these are a part of other positions, all of those, and where in them it begins.
     """
 
     argument: int
     index: tuple[int, int] | Index
+    within: tuple[Index, int] | None = None
 
     @property
     def size(self) -> int:
@@ -50,7 +51,11 @@ class Block:
         if isinstance(self.index, tuple):
             start, stop = self.index
             return Block(self.argument, (start, start + middle)), Block(self.argument, (start + middle, stop))
-        return Block(self.argument, self.index[:middle]), Block(self.argument, self.index[middle:])
+        whole, start = self.within or (self.index, 0)
+        return (
+            Block(self.argument, self.index[:middle], (whole, start)),
+            Block(self.argument, self.index[middle:], (whole, start + middle)),
+        )
 
     def pieces(self) -> Iterator[slice | Index]:
         """The entries in pieces that fit the cache, none across a chunk of the directions where it is a range."""
@@ -72,6 +77,10 @@ class Block:
         return self.index if picked is None else self.index[picked]
 
 
+#: What is moved, along which direction, and how far in units of the step.
+Move = tuple[Block, Direction, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Sums:
     """Sums over outputs of one pair of points x + t d and x - t d.
@@ -87,7 +96,7 @@ class Sums:
     @property
     def finite(self) -> bool:
         """Whether no output left the numbers."""
-        return math.isfinite(self.slope) and math.isfinite(self.bend)
+        return bool(np.isfinite(self.slope) and np.isfinite(self.bend))
 
 
 @dataclass(slots=True)
@@ -111,6 +120,9 @@ class Stencil:
     values: float64 arrays, one per argument; never written. domains: by position, None for no bounds.
     """
 
+    #: Whether points that are announced are evaluated before they are asked for.
+    looks_ahead = False
+
     def __init__(self, calls: Calls, values: Sequence[Array], domains: Sequence[Domain | None]) -> None:
         self.calls = calls
         self.values = [np.asarray(v, np.float64, order="C") for v in values]
@@ -132,13 +144,18 @@ class Stencil:
         self.shapes = [y.shape for y in outputs]
         self.center = [flat64(y) for y in outputs]
 
-    def at(self, block: Block, direction: Direction, t: float) -> list[Floats]:
-        """Outputs, flat, with the entries of the block moved by t times unit times direction."""
-        self._move(block, direction, t)
+    def announce(self, moves: Iterable[Move], together: bool = False) -> None:
+        """Say which points will be asked for next: with workers they are evaluated meanwhile, here when they are."""
+
+    def at(self, *moves: Move) -> list[Floats]:
+        """Outputs, flat, with the entries of each block moved by t times unit times direction."""
         try:
+            for move in moves:
+                self._move(*move)
             return [np.array(y) for y in self.outputs()]
         finally:
-            self.restore(block)
+            for block, _, _ in moves:
+                self.restore(block)
 
     def pair(self, block: Block, direction: Direction, t: float) -> tuple[list[Floats], list[Floats]]:
         """Outputs at +t and at -t, the caller's own."""
@@ -163,20 +180,38 @@ class Stencil:
         self.copies = self.copies or any(map(np.may_share_memory, plus, minus))
         return self.copies
 
-    def together(
-        self, blocks: Sequence[Block], directions: dict[int, Direction], t: float
-    ) -> tuple[list[Floats], list[Floats]]:
-        """Outputs at +t and at -t with blocks of several arguments moved at once."""
-        found = []
-        try:
-            for sign in (t, -t):
-                for block in blocks:
-                    self._move(block, directions[block.argument], sign)
-                found.append([np.array(y) for y in self.outputs()])
-        finally:
-            for block in blocks:
-                self.restore(block)
-        return found[0], found[1]
+    def differences(
+        self, i: int, h: float, upstream: Sequence[Floats], start: int = 0, stop: int | None = None
+    ) -> Floats:
+        """(f(x+h) - f(x-h)) / 2h for the entries start to stop of argument i, one after the other, h absolute.
+
+        Entries are moved in place, and nothing is allocated beside the layer's own.
+        """
+        work = self.flat_work[i]
+        positions = range(start, work.size if stop is None else stop)
+        numeric, change = np.empty(len(positions)), [np.empty(int(np.prod(s))) for s in self.shapes]
+        for at, p in enumerate(positions):
+            kept = work[p]
+            try:
+                plus, minus = self._entry_pair(work, p, kept, h)
+            finally:
+                work[p] = kept
+            total = 0.0
+            for u, y, z, d in zip(upstream, plus, minus, change, strict=True):
+                np.subtract(y, z, out=d)
+                total += float(np.dot(u, d))
+            numeric[at] = total
+        numeric /= 2 * h
+        return numeric
+
+    def _entry_pair(self, work: Floats, p: int, kept: float, h: float) -> tuple[list[Floats], list[Floats]]:
+        work[p] = kept + h
+        plus = self.outputs()
+        work[p] = kept - h
+        minus = self.outputs()
+        if not self.copies and self.shared(plus, minus):
+            return self._entry_pair(work, p, kept, h)
+        return plus, minus
 
     def outputs(self) -> list[Floats]:
         """Outputs, flat, at the layer's copy as it is now."""
@@ -280,6 +315,11 @@ class Stencil:
         return found
 
 
+def both_sides(block: Block, direction: Direction, t: float) -> tuple[Move, Move]:
+    """The two points of a central difference."""
+    return (block, direction, t), (block, direction, -t)
+
+
 class ShapeChanged(Exception):  # noqa: N818 - turned into a sentence by the check
     """The outputs have another shape at a neighbouring point."""
 
@@ -289,23 +329,16 @@ def flat64(y: Array) -> Floats:
     return np.asarray(y, np.float64).reshape(-1)
 
 
-def chunks(*arrays: Floats) -> Iterable[tuple[Floats, ...]]:
-    """Arrays of one size in pieces that fit the cache; small ones as they are, since slicing takes longer than sums."""
-    size = arrays[0].size
-    if size <= CHUNK:
-        return (arrays,)
-    return (tuple(x[a : a + CHUNK] for x in arrays) for a in range(0, size, CHUNK))
-
-
 def slope(plus: Sequence[Floats], minus: Sequence[Floats], claim: Claim) -> Sums:
     """The slope alone of one pair of outputs, where its curvature is not looked at."""
     total = 0.0
-    for whole in zip(plus, minus, claim.upstream, strict=True):
-        for p, m, u in chunks(*whole):
-            change = p - m
+    for p, m, u in zip(plus, minus, claim.upstream, strict=True):
+        for a in range(0, p.size, CHUNK):
+            b = a + CHUNK
+            change = p[a:b] - m[a:b]
             if claim.masked:
-                change[u == 0.0] = 0.0
-            total += float(np.dot(change, u))
+                change[u[a:b] == 0.0] = 0.0
+            total += float(np.dot(change, u[a:b]))
     return Sums(total, 0.0, 0.0)
 
 
@@ -319,24 +352,30 @@ def sums(
     """Slope, spread and bend of one pair of outputs; where `keep` is given, u times the second differences go there."""
     slope = spread = bend = 0.0
     if keep is not None:
-        keep[:] = [np.empty(p.size) for p in plus]
+        keep.clear()
     longest = min(CHUNK, max((p.size for p in plus), default=0))
     first, other = np.empty(longest), np.empty(longest)
-    for k, whole in enumerate(zip(plus, minus, center, claim.upstream, strict=True)):
-        for p, m, c, u, *kept in chunks(*whole, *([] if keep is None else [keep[k]])):
-            change, second = first[: p.size], kept[0] if kept else other[: p.size]
-            np.subtract(p, m, out=change)
-            np.add(p, m, out=second)
-            second -= c
-            second -= c
+    for p, m, c, u in zip(plus, minus, center, claim.upstream, strict=True):
+        out = None if keep is None else np.empty(p.size)
+        for a in range(0, p.size, CHUNK):
+            b = min(a + CHUNK, p.size)
+            change, second = first[: b - a], other[: b - a]
+            np.subtract(p[a:b], m[a:b], out=change)
+            np.add(p[a:b], m[a:b], out=second)
+            second -= c[a:b]
+            second -= c[a:b]
             if claim.masked:
-                off = u == 0.0
+                off = u[a:b] == 0.0
                 change[off] = second[off] = 0.0
-            change *= u
-            second *= u
+            change *= u[a:b]
+            second *= u[a:b]
             slope += float(np.add.reduce(change))
             spread += float(np.dot(change, change))
             bend += float(np.dot(second, second))
+            if out is not None:
+                out[a:b] = second
+        if keep is not None and out is not None:
+            keep.append(out)
     return Sums(slope, spread**0.5, bend**0.5)
 
 
@@ -348,14 +387,15 @@ def rounding(
     Where none moved, the true change may be anything below the rounding of the largest one.
     """
     total = 0.0
-    for *whole, e in zip(plus, minus, center, claim.upstream, eps, strict=True):
-        for p, m, c, u in chunks(*whole):
-            size = np.abs(c)
-            np.maximum(size, np.abs(p), out=size)
-            size *= u
-            size *= p != m
+    for p, m, c, u, e in zip(plus, minus, center, claim.upstream, eps, strict=True):
+        for a in range(0, p.size, CHUNK):
+            b = a + CHUNK
+            size = np.abs(c[a:b])
+            np.maximum(size, np.abs(p[a:b]), out=size)
+            size *= u[a:b]
+            size *= p[a:b] != m[a:b]
             if claim.masked:
-                size[u == 0.0] = 0.0  # what is masked may be infinite
+                size[u[a:b] == 0.0] = 0.0  # what is masked may be infinite
             total += e * e * float(np.dot(size, size))
     if total == 0.0:
         return max(
