@@ -17,8 +17,12 @@ from .randomness import Frozen
 from .target import Array, Target
 
 
-class BudgetSpent(Exception):  # noqa: N818 - the end of a budget is no error
-    """The evaluations or the seconds that the caller granted are used up; the verdict covers what was covered."""
+class Unfinished(Exception):  # noqa: N818 - turned into a verdict by the check
+    """The check cannot go on; the verdict covers what was covered, and is no pass."""
+
+
+class BudgetSpent(Unfinished):
+    """The evaluations or the seconds that the caller granted are used up."""
 
 
 @dataclass(slots=True)

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from .adapters import adapt
-from .calls import BudgetSpent, Calls, Meter, quiet
+from .calls import Calls, Meter, Unfinished, quiet
 from .claims import Claimant
 from .complex_step import ComplexStep
 from .contract import FirstCall, Outcome, begin, examine, judge_first
 from .errors import GradCheckError, GradientInconclusive, GradientMismatch, InvalidInput, LayerError
 from .findings import Judged, Sitting
+from .hands import Hands
 from .hooks import manager
 from .lecture import EveryEntry
 from .numeric.directions import mix
@@ -119,7 +120,7 @@ class Check:
         values = [a.value for a in self.target.arguments]
         try:
             judged, contract, spent = self._at(values, untouched, upstream)
-        except BudgetSpent as end:
+        except Unfinished as end:
             # Not even the first forward and backward were granted.
             judged, contract, spent = Judged(), [], str(end)
         if judged.vacuous and not spent and not any(o.findings for o in contract):
@@ -134,15 +135,17 @@ class Check:
         contract = [judge_first(first, self.settings)]
         judged, spent = Judged(), ""
         self.sitting = None
-        try:
-            judged = self._measure(first, self._comparable(first, contract[0]))
-            self.stages["values"] = self.meter.forward_evaluations
-            if self.settings.contract == "full":
-                contract.append(examine(first, self.settings))
-                self.stages["contract"] = self.meter.forward_evaluations - self.stages["values"]
-        except BudgetSpent as end:
-            spent = str(end)
-            judged = self.sitting.result if self.sitting else judged
+        precision = choose(first, self.settings)
+        with Hands(first, precision, self.settings) as hands:
+            try:
+                judged = self._measure(first, self._comparable(first, contract[0]), precision, hands)
+                self.stages["values"] = self.meter.forward_evaluations
+                if self.settings.contract == "full":
+                    contract.append(hands.contract() or examine(first, self.settings))
+                    self.stages["contract"] = self.meter.forward_evaluations - self.stages["values"]
+            except Unfinished as end:
+                spent = str(end)
+                judged = self.sitting.result if self.sitting else judged
         return judged, contract, spent
 
     def _mirrored(
@@ -210,12 +213,11 @@ class Check:
             return []
         return [i for i, a in enumerate(self.target.arguments) if a.name not in broken]
 
-    def _measure(self, first: FirstCall, comparable: Sequence[int]) -> Judged:
-        precision: Precision = choose(first, self.settings)
+    def _measure(self, first: FirstCall, comparable: Sequence[int], precision: Precision, hands: Hands) -> Judged:
         self.notes += precision.notes
         claimant = Claimant(precision.calls, precision.values, comparable)
         way = WAYS[self.settings.method]
-        self.sitting = way(first, claimant, precision, self.settings, comparable)
+        self.sitting = way(first, claimant, precision, self.settings, comparable, hands.stencil)
         return self.sitting.judged()
 
     sitting: Sitting | None = None

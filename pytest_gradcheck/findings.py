@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .calls import BudgetSpent
+from .calls import Unfinished
 from .claims import Claimant
 from .contract import FirstCall
 from .diagnosis import diagnose
@@ -49,7 +49,13 @@ class Sitting:
     """One judgement: arguments whose gradients can be compared are measured, and what was found is put into words."""
 
     def __init__(
-        self, first: FirstCall, claimant: Claimant, precision: Precision, settings: Settings, comparable: Sequence[int]
+        self,
+        first: FirstCall,
+        claimant: Claimant,
+        precision: Precision,
+        settings: Settings,
+        comparable: Sequence[int],
+        stencil_of: Callable[[Sequence[Domain | None]], Stencil],
     ) -> None:
         self.first, self.claimant, self.precision, self.settings = first, claimant, precision, settings
         self.arguments = first.calls.target.arguments
@@ -59,7 +65,7 @@ class Sitting:
         self.seen: tuple[Claim, list[ArgumentOutcome]] | None = None
         claimant.describe(precision.outputs)
         domains = domains_of(self.arguments, settings)
-        self.stencil = Stencil(precision.calls, precision.values, domains)
+        self.stencil = stencil_of(domains)
         self.stencil.take(precision.outputs)
         inside = INSIDE.get(settings.precision or "", 0.0)
         if precision.cast or inside:
@@ -70,7 +76,7 @@ class Sitting:
         self.prober = Prober(self.stencil, self.noise, seed, settings.h)
 
     def judged(self) -> Judged:
-        """The judgement; `BudgetSpent` passes through, and what was judged until then is in `result`."""
+        """The judgement; `Unfinished` passes through, and what was judged until then is in `result`."""
         claim = self._claim()
         if not self.precision.cast and self.comparable and self.settings.contract != "values":
             claim.trembles = self.claimant.trembling(claim)
@@ -131,7 +137,7 @@ class Sitting:
         except ShapeChanged as change:
             self.result.undecided = f"the outputs change their shape to {change.args[0]} near the inputs"
             return []
-        except BudgetSpent as end:
+        except Unfinished as end:
             self.result.undecided = str(end)
             for outcome in examination.outcomes.values():
                 if outcome.covered < self.stencil.flat[outcome.argument].size:

@@ -31,7 +31,7 @@ class EveryEntry(Sitting):
         h = self.settings.h
         numeric = self._in_batches(i, claim, h) if self.stencil.calls.target.batched else None
         if numeric is None:
-            numeric = self._differences(i, claim, h)
+            numeric = self.stencil.differences(i, h, claim.upstream)
         typical = float(np.sqrt(np.dot(gradient, gradient) / size))
         floor = np.maximum(np.abs(gradient), 1e-3 * typical)
         tremble = self.noise.factor * rounding(
@@ -51,24 +51,6 @@ class EveryEntry(Sitting):
         return ArgumentOutcome(
             i, relative=relative, absolute=absolute, worst=0.0, finds=finds, rough=kinks, covered=size, still=still
         )
-
-    def _differences(self, i: int, claim: Claim, h: float) -> Floats:
-        """(f(x+h) - f(x-h)) / 2h for every entry, moved in place; nothing is allocated beside the layer's own."""
-        stencil, work = self.stencil, self.stencil.flat_work[i]
-        numeric, change = np.empty(work.size), [np.empty(y.size) for y in stencil.center]
-        for p in range(work.size):
-            kept = work[p]
-            try:
-                plus, minus = self._pair(work, p, kept, h)
-            finally:
-                work[p] = kept
-            total = 0.0
-            for u, y, z, d in zip(claim.upstream, plus, minus, change, strict=True):
-                np.subtract(y, z, out=d)
-                total += float(np.dot(u, d))
-            numeric[p] = total
-        numeric /= 2 * h
-        return numeric
 
     def _in_batches(self, i: int, claim: Claim, h: float) -> Floats | None:
         """The same for a layer that takes many points at once; None where it does not answer as for each alone."""
@@ -97,16 +79,6 @@ class EveryEntry(Sitting):
             )
             numeric[start:stop] = sum(changes) / (2 * h)
         return numeric
-
-    def _pair(self, work: Floats, p: int, kept: float, h: float) -> tuple[list[Floats], list[Floats]]:
-        stencil = self.stencil
-        work[p] = kept + h
-        plus = stencil.outputs()
-        work[p] = kept - h
-        minus = stencil.outputs()
-        if not stencil.copies and stencil.shared(plus, minus):
-            return self._pair(work, p, kept, h)
-        return plus, minus
 
     def _closer(self, i: int, position: int, claim: Claim) -> Measured:
         block = Block(i, (position, position + 1))

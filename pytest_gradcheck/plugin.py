@@ -64,6 +64,10 @@ FEATURES: dict[str, tuple[dict[str, Any], str]] = {
         {"action": "store_true", "help": "draw the pictures of checks that passed, too"},
         "pytest_gradcheck.pytesting.pages",
     ),
+    "gradcheck_executor": (
+        {"metavar": "NAME", "help": "evaluate large checks by 'processes:N', 'threads:N' or 'dask://HOST:PORT'"},
+        "pytest_gradcheck.pytesting.executors",
+    ),
     "gradcheck_replay": (
         {"metavar": "FILE", "help": "run the one check that FILE holds, as a failure saved it"},
         "pytest_gradcheck.pytesting.replaying",
@@ -92,6 +96,7 @@ FEATURES: dict[str, tuple[dict[str, Any], str]] = {
 
 #: Features that the ini file may ask for too, with the type that they have there.
 IN_INI: dict[str, Literal["args", "string"]] = {
+    "gradcheck_executor": "string",
     "gradcheck_modules": "args",
     "gradcheck_guess": "string",
     "gradcheck_cov": "args",
@@ -175,6 +180,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Take back what this session forwarded: another one may follow in the same process."""
     if (hooks := sys.modules.get("pytest_gradcheck.hooks")) is not None:
         hooks.withdraw(config.pluginmanager)
+    if (named := sys.modules.get("pytest_gradcheck.workers.named")) is not None:
+        named.close_all()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import (
@@ -86,6 +86,7 @@ class Frozen:
             self._global = shared._global
             inherited = [(source, state) for source, state in shared.states if id(source.origin) in origins]
             moving = [(source, state) for source, state in shared._moving if id(source.origin) in origins]
+        self._others: set[int] = set() if shared is None else shared._others
         known = {id(source.origin) for source, _ in inherited}
         found = [source for source in reached if id(source.origin) not in known]
         self.reaches: bool = bool(reached)
@@ -97,6 +98,28 @@ class Frozen:
     def on(self, layer: Any) -> Frozen:
         """The same states for a copy of the layer, whose own generators are taken as they are now."""
         return Frozen(layer, shared=self)
+
+    def shipped(self) -> dict[str, Any]:
+        """The states of the sources that belong to this process and not to the layer, by name."""
+        return {source.name: state for source, state in self._global}
+
+    @property
+    def moves_the_process(self) -> bool:
+        """Whether the first forward drew from a source that belongs to this process."""
+        own = {id(source) for source, _ in self._global}
+        return any(id(source) in own for source, _ in self._moving)
+
+    def set_out_from(self, states: Mapping[str, Any]) -> None:
+        """In another process: take the states of the one that sent the layer, as far as the sources are here, too."""
+        own = {id(source) for source, _ in self._global}
+        self.states = [
+            (source, states.get(source.name, state) if id(source) in own else state) for source, state in self.states
+        ]
+        self._global = [(source, states.get(source.name, state)) for source, state in self._global]
+        for source, state in self._global:
+            source.write(state)
+        # A worker of a cluster has threads of its own, which draw from `random`.
+        self._others = {id(source) for source, _ in self._global if source.name == "random"}
 
     def restore(self) -> None:
         """Put back the sources that a forward moves."""
@@ -120,8 +143,8 @@ class Frozen:
 
     def strayed(self) -> tuple[str, ...]:
         """Names of the sources that are not as they were, though the first forward did not move them."""
-        moving = {id(source) for source, _ in self._moving}
-        return tuple(s.name for s, state in self.states if id(s) not in moving and s.moved_from(state))
+        known = {id(source) for source, _ in self._moving} | self._others
+        return tuple(s.name for s, state in self.states if id(s) not in known and s.moved_from(state))
 
     def shift(self) -> None:
         """Move the sources that forward draws from to another state (to see whether backward draws again)."""

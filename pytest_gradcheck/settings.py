@@ -30,6 +30,8 @@ class Settings:
     accuracy: relative accuracy of a forward that is itself approximate (a solver).
     domain: argument name -> a domain of `pytest_gradcheck.domain` or a pair of bounds.
     batch_axis: the axis along which inputs may be cut and grown, None where unknown.
+    executor: who evaluates the forwards of a large check: any executor of `concurrent.futures`, or a name such as
+        "processes:2" or "dask://HOST:PORT"; None for this process. The report is the same either way.
     """
 
     h: float = 1e-4
@@ -47,6 +49,7 @@ class Settings:
     accuracy: float | None = None
     domain: Mapping[str, Any] | None = None
     batch_axis: int | None = None
+    executor: Any = None
 
     def __post_init__(self) -> None:
         positive("h", self.h)
@@ -60,6 +63,10 @@ class Settings:
         _one_of("inconclusive", self.inconclusive, ("fail", "warn", "skip"))
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise _invalid(f"seed is {self.seed!r}: give a whole number, zero or larger")
+        if not (self.executor is None or isinstance(self.executor, str) or hasattr(self.executor, "submit")):
+            raise _invalid(
+                f"executor is {self.executor!r}: give an executor of concurrent.futures, or a name like 'processes:2'"
+            )
 
     def merged(self, changes: Mapping[str, Any]) -> Settings:
         """These settings with some replaced; an unknown name is an error that lists the known ones."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pytest_gradcheck.calls import BudgetSpent
+from pytest_gradcheck.calls import Unfinished
 from pytest_gradcheck.errors import InvalidInput, LayerError
 from pytest_gradcheck.settings import Settings
 from pytest_gradcheck.verdict import Clause, Finding
@@ -90,7 +90,7 @@ def examine(first: FirstCall, settings: Settings) -> Outcome:
     """What further calls show: repetition, the upstream's layout and linearity, calls in between.
 
     At most about twelve forward evaluations where the layer keeps the contract; none unless `settings.contract` is
-    "full". Raises `BudgetSpent` where the budget ended before anything was found: such a check cannot pass.
+    "full". Raises `Unfinished` where the budget ended before anything was found: such a check cannot pass.
     """
     if settings.contract != "full":
         return Outcome()
@@ -110,7 +110,7 @@ def examine(first: FirstCall, settings: Settings) -> Outcome:
         except LayerError as error:
             scene.ready = False
             record.add(name, skipped(_short(error)))
-        except BudgetSpent as spent:
+        except Unfinished as spent:
             if not record.findings:
                 raise
             return record.outcome(complete=False, note=f"the contract is not finished: {spent}")

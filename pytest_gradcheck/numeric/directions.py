@@ -50,6 +50,11 @@ class Direction:
         self._last: tuple[int, int, float] = (-1, 0, 1.0)
         self.one_signed = one_signed
 
+    @property
+    def key(self) -> tuple[int, int]:
+        """What tells this draw from others."""
+        return self._key, self.one_signed
+
     def times(
         self, start: int, stop: int, factor: float | npt.NDArray[np.float64], out: npt.NDArray[np.float64]
     ) -> None:

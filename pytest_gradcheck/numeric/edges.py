@@ -34,9 +34,10 @@ def one_sided(
     gradient = claim.gradients[block.argument]
     declared = 0.0 if gradient is None else stencil.declared(block, direction, gradient)
     slopes, once, spread = [], 0.0, 0.0
+    stencil.announce((block, direction, step / 2**i) for i in range(RUNGS))
     for i in range(RUNGS):
         t = step / 2**i
-        moved = stencil.at(block, direction, t)
+        moved = stencil.at((block, direction, t))
         total, square, rounded = _change(moved, stencil.center, claim, noise.eps)
         slopes.append(total / t)
         once, spread = max(once, rounded), square / t

@@ -182,13 +182,16 @@ class Examination:
         found = []
         inside = self._inside(i, gradient)
         weight = self.stencil.weight(i, gradient)
+        alike = []
         for group in groups(weight if inside is None else weight[inside]):
             if inside is None:
                 block = Block(i, (0, size) if group.index is None else group.index)
             else:
                 block = Block(i, inside if group.index is None else inside[group.index])
-            if not block.size:
-                continue
+            if block.size:
+                alike.append((group, block))
+        (prober or self.prober).announce_pilots([block for _, block in alike])
+        for group, block in alike:
             found.append(self.standing(block, claim, prober, group))
             pilot = found[-1].pilot
             if not pilot.finite:
@@ -248,6 +251,7 @@ class Examination:
         return Standing(block, s.group, s.claim, s.pilot)
 
     def _draw(self, standings: Sequence[Standing], allowance: int) -> None:
+        self._announce(standings, allowance)
         for draw in range(1, 1 + DRAWS):
             for s in standings:
                 if s.settled or s.suspect:
@@ -262,6 +266,18 @@ class Examination:
             draw += 1
             for s in filter(self._wanting, standings):
                 self.one_draw(s, draw)
+
+    def _announce(self, standings: Sequence[Standing], allowance: int) -> None:
+        """The draws that will be made if nothing is found, as far as the evaluations last."""
+        left = allowance - self.meter.forward_evaluations
+        for draw in range(1, 1 + DRAWS):
+            for s in standings:
+                still = s.pilot.scale == 0.0 and s.pilot.declared == 0.0
+                if s.settled or s.suspect or still or (draw > 1 and left < 2 * SHARP):
+                    continue
+                rungs = SHARP + 1 if draw == DRAWS and left >= 2 * SHARP + 2 else SHARP
+                self.prober.announce_sharp(s.block, draw, s.pilot, rungs)
+                left -= 2 * rungs
 
     @property
     def least(self) -> float:

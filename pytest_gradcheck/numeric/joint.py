@@ -22,7 +22,8 @@ def joint_estimate(prober: Prober, claim: Claim, arguments: Sequence[int]) -> Es
     results: list[Sums] = []
     once = 0.0
     for rung in range(RUNGS):
-        plus, minus = stencil.together(blocks, directions, STEP / 2**rung)
+        t = STEP / 2**rung
+        plus, minus = (stencil.at(*((b, directions[b.argument], side) for b in blocks)) for side in (t, -t))
         results.append(sums(plus, minus, stencil.center, claim))
         once = once or rounding(plus, minus, stencil.center, claim, noise.eps)
     declared = 0.0

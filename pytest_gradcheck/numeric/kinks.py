@@ -20,7 +20,7 @@ from .noise import Noise
 from .owned import OwnedRule
 from .scales import Floats
 from .slopes import CLOSER, Breach, Entries, Mask, Slopes, breach_of, grows
-from .stencil import Block, Claim, Stencil
+from .stencil import Block, Claim, Stencil, both_sides
 
 #: Step, in units, below which a kink cannot be told from one at the centre itself.
 NEAREST = 2e-8
@@ -47,6 +47,7 @@ class KinkJudgement:
 
 def rough_outputs(stencil: Stencil, noise: Noise, block: Block, direction: Direction, step: float) -> list[Mask]:
     """Per output array, which outputs are not smooth (or not finite) within `step` along a direction."""
+    stencil.announce(move for t in (step, step / 2) for move in both_sides(block, direction, t))
     pairs = [stencil.pair(block, direction, t) for t in (step, step / 2)]
     masks = []
     for j, (y0, eps) in enumerate(zip(stencil.center, noise.eps, strict=True)):

@@ -10,7 +10,7 @@ from .directions import Direction
 from .ladder import SIGMAS, Estimate, amplification, best_step, extrapolate, length_scale
 from .noise import Noise
 from .scales import Floats
-from .stencil import Block, Claim, Stencil, Sums, rounding, slope, sums
+from .stencil import Block, Claim, Move, Stencil, Sums, both_sides, rounding, slope, sums
 
 #: Rungs of the first look at a block, of the sharp one, and of the one at a single entry.
 PILOT, SHARP, SINGLE = 2, 4, 3
@@ -52,6 +52,7 @@ class Prober:
     def ladder(self, block: Block, claim: Claim, direction: Direction, step: float, rungs: int) -> Estimate:
         """Differences at step, step/2, ... extrapolated; where truncation rules, one more in place of the first."""
         results, once, stencil = [], 0.0, self.stencil
+        stencil.announce(rung for i in range(rungs) for rung in both_sides(block, direction, step / 2**i))
         try:
             for i in range(rungs):
                 plus, minus = stencil.pair_moved(block, direction, step / 2**i)
@@ -85,6 +86,22 @@ class Prober:
             estimate, tries = again, tries + 1
         return estimate
 
+    def announce_pilots(self, blocks: Sequence[Block]) -> None:
+        """Say that the first look at these blocks comes next."""
+        for block in blocks if self.stencil.looks_ahead else ():
+            self.stencil.announce(self._pilot_moves(block, self.direction(block, 0), self.h))
+
+    def announce_sharp(self, block: Block, draw: int, pilot: Estimate, rungs: int = SHARP, alone: bool = False) -> None:
+        """Say that a sharp estimate comes next; alone: others come beside it, which other workers can make."""
+        if not self.stencil.looks_ahead:
+            return
+        step, direction = self.step_for(pilot, rungs), self.direction(block, draw)
+        moves = (rung for i in range(rungs) for rung in both_sides(block, direction, step / 2**i))
+        self.stencil.announce(moves, together=alone)
+
+    def _pilot_moves(self, block: Block, direction: Direction, step: float) -> list[Move]:
+        return [*both_sides(block, direction, step), *both_sides(block, direction, step / 2)]
+
     def step_for(self, pilot: Estimate, rungs: int) -> float:
         """The step at which this many rungs are predicted to be sharpest."""
         length = length_scale(pilot.truncation, pilot.scale, pilot.step, pilot.noise)
@@ -110,6 +127,7 @@ class Prober:
         whole: list[Floats] = []
         half: list[Floats] = []
         results, once = [], 0.0
+        self.stencil.announce(self._pilot_moves(block, direction, step))
         for t, kept in ((step, whole), (step / 2, half)):
             plus, minus = self.stencil.pair(block, direction, t)
             results.append(sums(plus, minus, self.stencil.center, claim, kept))

@@ -18,7 +18,7 @@ from .directions import Direction
 from .ladder import Estimate
 from .probe import PILOT, SHARP, SINGLE, Prober
 from .scales import Floats
-from .stencil import Block, Claim
+from .stencil import Block, Claim, Index
 
 State = Literal["right", "wrong", "kink", "undecided"]
 
@@ -117,11 +117,14 @@ class Search:
         """Measure what has to be measured to name the wrong entries of the block."""
         if block.size <= EVERY:
             positions = block.positions()
+            self._announce_entries(block.argument, positions)
             return Finds([self.entry(block.argument, int(p), claim) for p in positions], covered=block.size)
         finds, level, depth = Finds(covered=block.size), [block], 0
         sampled = False
         while level:
             halves = 2 * len(level)
+            for half in (half for parent in level for half in parent.halves()):
+                self.prober.announce_sharp(half, 100 + depth, self.pilot, RUNGS, alone=True)
             following = [pair for parent in level for pair in self._worse_halves(parent, claim, depth, finds)]
             depth += 1
             if not sampled and halves >= DENSE_BLOCKS and len(following) >= DENSE_SHARE * halves:
@@ -183,11 +186,16 @@ class Search:
         rng = np.random.default_rng([self.prober.seed & 0xFFFFFFFF, 77, block.argument])
         picked = np.sort(rng.choice(block.size, SAMPLE, replace=False))
         positions = block.positions(picked.astype(np.intp))
+        self._announce_entries(block.argument, positions)
         measured = [self.entry(block.argument, int(p), claim) for p in positions]
         finds = Finds(measured, dense=True, covered=SAMPLE)
         wrong = len(finds.wrong)
         finds.unseen = round(wrong / SAMPLE * block.size) - wrong
         return finds
+
+    def _announce_entries(self, i: int, positions: Index) -> None:
+        for p in positions.tolist():
+            self.prober.announce_sharp(Block(i, (p, p + 1)), 0, self.pilot, SINGLE, alone=True)
 
     def entry(self, i: int, position: int, claim: Claim) -> Measured:
         """One entry alone: right, wrong, on a kink, or not decidable."""

@@ -50,15 +50,15 @@ def test_exactly_the_block_moves_by_step_unit_and_direction(name: str, n: int) -
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-@pytest.mark.parametrize("way", ["pair", "at", "together"])
+@pytest.mark.parametrize("way", ["pair", "at"])
 def test_everything_is_restored_to_the_last_bit(name: str, way: str) -> None:
     x = np.concatenate([normal(500), [1e300, -1e-300, 0.0, -0.0, 5e-324]])
     bench = Bench(np.tanh, x)
     block = BLOCKS[name](x.size)
-    if way == "together":
-        bench.stencil.together([block], {0: D}, 0.1)
+    if way == "at":
+        bench.stencil.at((block, D, 0.1))
     else:
-        getattr(bench.stencil, way)(block, D, 0.1)
+        bench.stencil.pair(block, D, 0.1)
     assert bench.stencil.work[0].tobytes() == x.tobytes()
     assert bench.stencil.values[0].tobytes() == x.tobytes()
 

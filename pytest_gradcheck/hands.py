@@ -1,0 +1,94 @@
+"""Hands: who evaluates the forwards of a check, this process or the workers of an executor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from .contract import FirstCall, Outcome
+from .domain import Domain
+from .numeric.stencil import Stencil
+from .precision import Narrow, Precision
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .workers import Crew
+    from .workers.crew import Errand
+    from .workers.parcel import Cargo
+
+
+class Hands:
+    """The stencil of one check at one point, and its contract where a worker examines it meanwhile.
+
+    Without `settings.executor`, and for layers whose workers could not answer as they would here, this process does
+    everything. A context manager: at its end nobody works any more.
+    """
+
+    def __init__(self, first: FirstCall, precision: Precision, settings: Settings) -> None:
+        self.first, self.precision, self.settings = first, precision, settings
+        self._crew: Crew | None = None
+        self._contract: Errand | None = None
+
+    def __enter__(self) -> Hands:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._crew is not None:
+            self._crew.__exit__(kind, error, at)
+
+    def stencil(self, domains: Sequence[Domain | None]) -> Stencil:
+        """The stencil around the point."""
+        calls, values = self.precision.calls, self.precision.values
+        if self.settings.executor is None or self.settings.method == "complex-step" or not self._can_leave():
+            return Stencil(calls, values, domains)
+        from .workers import Crew, FarStencil
+
+        self._crew = Crew(self.settings.executor, self._cargo(domains), calls.meter.deadline).__enter__()
+        return FarStencil(calls, values, domains, self._crew, self._send_contract)
+
+    def _send_contract(self) -> None:
+        from .workers import tasks
+
+        # A budget is spent in order: what measuring leaves is for the contract.
+        granted = self.settings.max_evaluations is not None or self.settings.max_seconds is not None
+        can = self.settings.contract == "full" and self.first.untouched is not None and not granted
+        if can and self._crew is not None and self._contract is None:
+            self._contract = self._crew.send(tasks.contract)
+
+    def contract(self) -> Outcome | None:
+        """What a worker says of the clauses that call the layer again; None where they are still to be examined."""
+        self._send_contract()
+        if self._crew is None or self._contract is None:
+            return None
+        outcome, forwards, backwards = self._crew.answer(self._contract)
+        meter = self.first.calls.meter
+        meter.forward_evaluations += forwards
+        meter.backward_calls += backwards
+        found: Outcome = outcome
+        return found
+
+    def _can_leave(self) -> bool:
+        # Threads share a process's random state, and the workers of a cluster have threads of their own: nobody there
+        # could hold still what forward draws from.
+        alone = isinstance(self.settings.executor, ProcessPoolExecutor)
+        return alone or not self.precision.calls.frozen.moves_the_process
+
+    def _cargo(self, domains: Sequence[Domain | None]) -> Cargo:
+        from .workers.parcel import Cargo
+
+        first, target = self.first, self.precision.calls.target
+        own = first.calls.target
+        way = "narrow" if isinstance(target, Narrow) else "as it is" if target is own else "wide"
+        return Cargo(
+            target=first.untouched or own,
+            values=first.values,
+            upstream=first.upstream,
+            shapes=tuple(y.shape for y in self.precision.outputs),
+            domains=tuple(domains),
+            way=way,
+            random=self.precision.calls.frozen.shipped(),
+            settings=replace(self.settings, executor=None),
+        )
