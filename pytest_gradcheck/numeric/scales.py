@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ GAP = 7
 RARE = 1.0 / 128
 #: Below this a number counts as zero: its square and its steps are no normal numbers.
 NOTHING = 1e-150
+#: So many numbers are sorted by their order at once: what that takes is a few times their own memory.
+AT_ONCE = 1 << 16
 #: One number in so many may be smaller than the size to which a relative sharpness refers.
 TINY_SHARE = 2000
 
@@ -33,6 +36,19 @@ class Spectrum:
     @classmethod
     def of(cls, x: Floats) -> Spectrum:
         """The spectrum of |x|; x is flat."""
+        if x.size <= AT_ONCE:
+            return cls._of_all(x)
+        counts: Counter[int] = Counter()
+        zeros = 0
+        for a in range(0, x.size, AT_ONCE):
+            part = cls._of_all(x[a : a + AT_ONCE])
+            counts.update(dict(zip(part.orders.tolist(), part.counts.tolist(), strict=True)))
+            zeros += part.zeros
+        orders = sorted(counts)
+        return cls(np.array(orders, np.intp), np.array([counts[k] for k in orders], np.intp), zeros)
+
+    @classmethod
+    def _of_all(cls, x: Floats) -> Spectrum:
         nonzero = np.abs(x) > NOTHING
         zeros = int(x.size - np.count_nonzero(nonzero))
         exponents = np.frexp(x if zeros == 0 else x[nonzero])[1]
@@ -58,7 +74,8 @@ class Spectrum:
         # The order is known; which of its numbers it is, only they can tell.
         alike = x[(x < top) & (x >= top / 2)]
         rank = few - int(below[first] - self.counts[first])
-        return float(np.partition(alike, rank)[rank])
+        alike.partition(rank)
+        return float(alike[rank])
 
     def one_population(self, typical: float) -> bool:
         """Whether the small numbers are no more than a density that is smooth at zero would give.

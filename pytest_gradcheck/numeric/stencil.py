@@ -238,7 +238,8 @@ class Stencil:
         """|gradient x step unit| of every entry of argument i."""
         if self.is_structured(i):
             gradient = self.projected(i, gradient)
-        weight = np.abs(gradient) * self.units[i]
+        weight = np.abs(gradient)
+        weight *= self.units[i]
         if not np.isfinite(weight).all():
             weight[~np.isfinite(weight)] = 0.0  # an infinite gradient is left out of every comparison
         return weight
