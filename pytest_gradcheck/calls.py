@@ -102,7 +102,7 @@ class Calls:
 
     def borrowed(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """Outputs as `forward` gives them, but uncopied: the layer may still hold them and write into them."""
-        return tuple(self._number(y, 0) for y in self._called(values))
+        return tuple([self._number(y, 0) for y in self._called(values)])
 
     def batch(self, values: Sequence[Array], points: int) -> tuple[Array, ...]:
         """Outputs of a batched target at many points at once, uncopied; each point counts as an evaluation."""
@@ -154,7 +154,7 @@ class Calls:
         return tuple(self._number(y, count) for y, count in zip(outputs, counts, strict=True))
 
     def _number(self, output: Any, references: int) -> Array:
-        array: Array = np.asarray(output)
+        array: Array = output if type(output) is np.ndarray else np.asarray(output)
         if array.dtype.kind not in "fciub":
             returned = f"forward of {self.target.name} returned {_what(output)}"
             raise LayerError(f"{returned}: return an array of numbers, or a tuple of them")

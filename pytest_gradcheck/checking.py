@@ -13,7 +13,7 @@ from .adapters import adapt
 from .calls import INTERRUPTED, Calls, Meter, Unfinished, quiet
 from .claims import Claimant
 from .complex_step import ComplexStep
-from .contract import FirstCall, Outcome, begin, examine, judge_first
+from .contract import FirstCall, Outcome, begin, examine, judge_first, settled
 from .errors import GradCheckError, GradientInconclusive, GradientMismatch, InvalidInput, LayerError
 from .findings import Judged, Sitting
 from .hands import Hands
@@ -148,6 +148,7 @@ class Check:
         """Measure and examine at one point; also why the budget ended, or nothing."""
         first = self._first_call(values, untouched, upstream)
         contract = [judge_first(first, self.settings)]
+        first = settled(first)
         judged, spent = Judged(), ""
         self.sitting = None
         precision = choose(first, self.settings)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .calls import Calls
+from .numeric.directions import CHUNK
 from .numeric.scales import Floats
 from .numeric.stencil import Claim
 from .target import Array
@@ -55,7 +56,7 @@ class Claimant:
             if g is None:
                 found.append(np.zeros(value.size) if i in self.comparable else None)
                 continue
-            array = np.array(g, np.float64).reshape(-1)
+            array = np.asarray(g, np.float64).reshape(-1)
             found.append(array if array.size == value.size else None)
         return found
 
@@ -65,17 +66,8 @@ class Claimant:
         Entries where it changes by more than a thousandth of their kind have crossed a kink: that is no rounding.
         """
         self.calls.forward([shifted(v, i, TREMBLE) for i, v in enumerate(self.values)])
-        other = self.after_forward(claim.upstream)
-        trembles: list[Floats | None] = []
-        for g, h in zip(claim.gradients, other.gradients, strict=True):
-            if g is None or h is None:
-                trembles.append(None)
-                continue
-            h -= g
-            size = float(np.sqrt(np.dot(g, g) / max(1, g.size)))
-            h[~(np.abs(h) <= 1e-3 * (np.abs(g) + size))] = 0.0
-            trembles.append(h)
-        return trembles
+        others = self.after_forward(claim.upstream).gradients
+        return [None if g is None or h is None else _tremble(h, g) for g, h in zip(claim.gradients, others, strict=True)]
 
     def moves(self, units: Sequence[float | Floats]) -> bool:
         """Whether any output notices a shift that float64 can see and float32 cannot.
@@ -86,6 +78,16 @@ class Claimant:
         nudged = [_beside(v, unit, NUDGE) for v, unit in zip(self.values, units, strict=True)]
         before, after = self.calls.forward(beside), self.calls.forward(nudged)
         return any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(before, after, strict=True))
+
+
+def _tremble(h: Floats, g: Floats) -> Floats:
+    """h - g where that is small beside g, zero elsewhere; piece by piece, since g may be as large as memory allows."""
+    size, out = float(np.sqrt(np.dot(g, g) / max(1, g.size))), h if h.flags.writeable else np.array(h)
+    for a in range(0, g.size, CHUNK):
+        there, own = out[a : a + CHUNK], g[a : a + CHUNK]
+        there -= own
+        there[~(np.abs(there) <= 1e-3 * (np.abs(own) + size))] = 0.0
+    return out
 
 
 def _beside(value: Array, unit: float | Floats, nudge: float) -> Array:

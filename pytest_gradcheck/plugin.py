@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from .settings import SCALARS, cast
-
 if TYPE_CHECKING:
     from .protocol import GradCheck
     from .pytesting.running import Running
@@ -32,6 +30,24 @@ RUNNING: pytest.StashKey[Running] = pytest.StashKey()
 SOURCES = pytest.StashKey[tuple[dict[str, Any], dict[str, Any]]]()
 #: Every check of the session, in the process that reports.
 RESULTS: pytest.StashKey[Results] = pytest.StashKey()
+
+#: The settings that are one number or word, with its type, as `settings.SCALARS` has them (a test compares the two):
+#: to make the record of settings costs more than all the rest of this module, and most sessions never need it.
+SCALARS: dict[str, type] = {
+    "h": float,
+    "sharpness": float,
+    "seed": int,
+    "method": str,
+    "max_evaluations": int,
+    "max_seconds": float,
+    "contract": str,
+    "nonsmooth": str,
+    "vacuous": str,
+    "inconclusive": str,
+    "precision": str,
+    "accuracy": float,
+    "batch_axis": int,
+}
 
 #: Options beside the settings: name, what argparse and the ini file are told, and the module that is imported and
 #: whose `register(config, value)` is called where the option is given.
@@ -139,10 +155,13 @@ def _option(name: str) -> str:
 
 
 def _read(prefix: str, given: Any) -> dict[str, Any]:
+    values = {word: value for word in SCALARS if (value := given(word)) is not None}
+    if not values:
+        return {}
+    from .settings import cast
+
     try:
-        return {
-            word: cast(word, value, _spelled(prefix, word)) for word in SCALARS if (value := given(word)) is not None
-        }
+        return {word: cast(word, value, _spelled(prefix, word)) for word, value in values.items()}
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
 

@@ -63,7 +63,7 @@ class Narrow(Target):
 def choose(first: FirstCall, settings: Settings) -> Precision:
     """Where to differentiate the layer of this first call."""
     target = first.calls.target
-    flat = [np.array(u, np.float64).reshape(-1) for u in first.upstream]
+    flat = [np.asarray(u, np.float64).reshape(-1) for u in first.upstream]
     low = [v.dtype for v in first.values if v.dtype.itemsize < 8]
     if not low and target.rounding is None:
         return Precision(first.calls, list(first.values), first.outputs, flat)

@@ -11,7 +11,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+    WrapperDescriptorType,
+)
 from typing import Any
 
 import numpy as np
@@ -31,6 +39,9 @@ _LEAVES = (
     np.generic,
     ModuleType,
     BuiltinFunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    WrapperDescriptorType,
 )
 _LIBRARIES = frozenset(
     {"builtins", "numpy", "torch", "jax", "jaxlib", "abc", "typing", "collections", "pytest_gradcheck"}

@@ -73,7 +73,7 @@ class Settings:
         unknown = sorted(set(changes) - set(NAMES))
         if unknown:
             raise _invalid(f"unknown setting {unknown[0]!r}: the known ones are {', '.join(NAMES)}")
-        return replace(self, **changes)
+        return replace(self, **changes) if changes else self
 
 
 def positive(name: str, value: Any) -> None:

@@ -88,8 +88,11 @@ class Inputs:
         returned: a tuple or list by position (of all inputs, or of the differentiated ones), a dict by name, or
         one gradient by itself.
         """
-        if self._plain and type(returned) is tuple:
-            return list(returned)
+        if self._plain:
+            if type(returned) is tuple:
+                return list(returned)
+            if type(returned) is np.ndarray:
+                return [returned]
         if returned is None:
             return [None] * len(self.arguments)
         returned = tree.mapped(foreign.plain, returned)
@@ -212,6 +215,7 @@ class Outputs:
     """How the last output was nested and which of its leaves are differentiable, to build the upstream alike.
 
     arrays: the differentiable leaves as real arrays. natives: how an upstream becomes what its output was.
+    plain: whether the output is one array of numpy, so that the upstream is as it is.
     """
 
     template: Any
@@ -219,6 +223,7 @@ class Outputs:
     shapes: tuple[tuple[int, ...], ...]
     arrays: tuple[Array, ...]
     natives: tuple[foreign.Native | None, ...] = (None,)
+    plain: bool = False
 
     @property
     def several(self) -> bool:
@@ -227,6 +232,8 @@ class Outputs:
 
     def upstream(self, arrays: Sequence[Array]) -> Any:
         """The upstream nested as the output; zero for outputs that are not differentiable."""
+        if self.plain:
+            return arrays[0]
         given = iter(arrays)
         filled = (
             np.zeros(shape) if kind == "constant" else to_complex(next(given)) if kind == "complex" else next(given)
@@ -239,7 +246,7 @@ class Outputs:
 def take_outputs(out: Any, name: str) -> Outputs:
     """The output of a forward, taken apart; LayerError where there is no float array in it."""
     if type(out) is np.ndarray and out.dtype.kind == "f":
-        return Outputs(None, ("real",), (out.shape,), (out,))
+        return Outputs(None, ("real",), (out.shape,), (out,), plain=True)
     kinds, shapes, arrays = [], [], []
     natives = tuple(foreign.native(leaf) for _, leaf in tree.leaves(out))
     for path, leaf in tree.leaves(out):

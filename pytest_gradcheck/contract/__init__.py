@@ -16,8 +16,9 @@ from pytest_gradcheck.verdict import Clause, Finding
 from . import between, repeats, returned, sizes, upstreams, written
 from .records import FirstCall, Outcome, Ruling, begin, broken, kept, skipped
 from .scene import Scene, copies
+from .written import settled
 
-__all__ = ["CLAUSES", "FirstCall", "Outcome", "begin", "examine", "judge_first"]
+__all__ = ["CLAUSES", "FirstCall", "Outcome", "begin", "examine", "judge_first", "settled"]
 
 #: Clauses on the first call: name, rule, and whether it is needed to compare numbers at all.
 ON_FIRST: tuple[tuple[str, Callable[[FirstCall, Settings], Ruling], bool], ...] = (

@@ -86,6 +86,7 @@ def fresh_copy(scene: Scene) -> Ruling:
     ruling = scene.judged("fresh-copy", "stale", what, gradients, fresh, KEEP)
     if ruling.state == "broken":
         return ruling
+    del values, gradients, upstream, fresh
     after = scene.calls.backward(copies(scene.first.upstream))
     what = "when a copy of the layer is called between forward and backward"
     way = "keep the cache in the instance, not in the class or the module"

@@ -28,6 +28,7 @@ class FirstCall:
     given, given_upstream: the very arrays that the layer got; empty where the caller did not keep them.
     held: copies of `target.parameters()` from before the first call.
     changed_by_forward: positions in `given` that forward had already changed when backward was called.
+    written: names of the arrays that the layer wrote into, once that was judged and the copies were let go.
     """
 
     calls: Calls
@@ -40,6 +41,7 @@ class FirstCall:
     given_upstream: tuple[Array, ...] = ()
     held: tuple[Array, ...] = ()
     changed_by_forward: tuple[int, ...] = ()
+    written: frozenset[str] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

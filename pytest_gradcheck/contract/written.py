@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pytest_gradcheck.settings import Settings
@@ -51,11 +53,18 @@ def upstream(first: FirstCall, settings: Settings) -> Ruling:
 
 def written(first: FirstCall) -> frozenset[str]:
     """Names of the arrays that the first call changed: what is said of them once need not be said again."""
+    if first.written is not None:
+        return first.written
     given = (*first.given, *first.given_upstream)
     kept_as = (*first.values, *first.upstream) if first.given else first.upstream
     names = (*first.names, *upstream_names(first)) if first.given else upstream_names(first)
     pairs = zip(names, given, kept_as, strict=False)
     return frozenset(name for name, now, was in pairs if not unchanged(now, was))
+
+
+def settled(first: FirstCall) -> FirstCall:
+    """The first call without the arrays that the layer was given: what was written into is known by name."""
+    return replace(first, given=(), given_upstream=(), written=written(first))
 
 
 def upstream_names(first: FirstCall) -> tuple[str, ...]:

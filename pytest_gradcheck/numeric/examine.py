@@ -192,6 +192,7 @@ class Examination:
                 block = Block(i, inside if group.index is None else inside[group.index])
             if block.size:
                 alike.append((group, block))
+        del weight  # as large as the argument: the pilots need the room
         (prober or self.prober).announce_pilots([block for _, block in alike])
         for group, block in alike:
             found.append(self.standing(block, claim, prober, group))

@@ -7,11 +7,12 @@ probe's own spacing, since a float32 core inside float64 does not notice 64 unit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from .directions import CHUNK
 from .scales import Floats
 from .stencil import Claim
 
@@ -42,7 +43,7 @@ class Noise:
     def settle_dust(self, claim: Claim) -> None:
         """Fix below which size a slope counts as zero, from the upstream of the whole check."""
         sizes = zip(claim.upstream, self.center, strict=True)
-        self.dust = DUST * sum(float(np.dot(u * y, u * y)) for u, y in sizes) ** 0.5
+        self.dust = DUST * sum(_square(part * y[a : a + CHUNK]) for u, y in sizes for a, part in _parts(u)) ** 0.5
 
     def approximate(self, claim: Claim) -> float:
         """By how much the slope of upstream . y, per unit, may be off where the forward declares an accuracy.
@@ -83,7 +84,7 @@ class Noise:
             return
         if not moved and self._seen.get(key):
             return  # below the quantum of a coarse output nothing can be learnt
-        quartic = sum(float(np.dot(f * f, f * f)) for f in fourth)
+        quartic = sum(_square(part * part) for f in fourth for _, part in _parts(f))
         samples = square * square / quartic if quartic > 0 else 1.0
         seen = np.sqrt(square / _FOURTH) * (1.0 + 4.0 / samples) / rounding
         order, mine = int(np.floor(np.log2(step))), self._seen.setdefault(key, {})
@@ -97,6 +98,15 @@ class Noise:
     def doubtful(self, key: Key) -> bool:
         """Whether what was measured is far above rounding, so that a smaller step must tell tremble from curvature."""
         return self.of(key) > 30.0 and len(self._seen.get(key, {})) < 3
+
+
+def _parts(x: Floats) -> Iterator[tuple[int, Floats]]:
+    """Pieces of an array, each with where it begins: products of whole arrays would take as much memory again."""
+    return ((a, x[a : a + CHUNK]) for a in range(0, x.size, CHUNK))
+
+
+def _square(x: Floats) -> float:
+    return float(np.dot(x, x))
 
 
 def _unit_roundoff(dtype: np.dtype[Any]) -> float:

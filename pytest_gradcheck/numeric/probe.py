@@ -26,6 +26,8 @@ class Prober:
 
     def __init__(self, stencil: Stencil, noise: Noise, seed: int, h: float, ceiling: float = 0.3) -> None:
         self.stencil, self.noise, self.seed, self.h, self.ceiling = stencil, noise, seed, h, ceiling
+        #: The last block and claim whose sizes were asked for, and the sizes: each draw asks again.
+        self._sized: tuple[Block, Claim, tuple[float, float, float]] | None = None
 
     def direction(self, block: Block, draw: int) -> Direction:
         """The draw-th direction of an argument."""
@@ -59,6 +61,7 @@ class Prober:
                 # Only the last two rungs are asked whether they bend like a kink.
                 last = i >= rungs - 2
                 results.append(sums(plus, minus, stencil.center, claim) if last else slope(plus, minus, claim))
+                del plus, minus
             estimate = self._estimate(block, direction, claim, step, results, once)
             if rungs < SHARP or not estimate.finite or estimate.truncation <= 8 * SIGMAS * estimate.noise:
                 return estimate
@@ -126,10 +129,14 @@ class Prober:
         half: list[Floats] = []
         results, once = [], 0.0
         self.stencil.announce(self._pilot_moves(block, direction, step))
-        for t, kept in ((step, whole), (step / 2, half)):
-            plus, minus = self.stencil.pair(block, direction, t)
-            results.append(sums(plus, minus, self.stencil.center, claim, kept))
-            once = once or rounding(plus, minus, self.stencil.center, claim, self.noise.eps)
+        try:
+            for t, kept in ((step, whole), (step / 2, half)):
+                plus, minus = self.stencil.pair_moved(block, direction, t)
+                results.append(sums(plus, minus, self.stencil.center, claim, kept))
+                once = once or rounding(plus, minus, self.stencil.center, claim, self.noise.eps)
+                del plus, minus  # they may be as large as the layer: the next ones come after they are gone
+        finally:
+            self.stencil.restore(block)
         smooth = results[1].bend <= 0.36 * results[0].bend or results[0].bend < 1e-2 * results[0].spread
         # A kink that is crossed between the two steps is no noise either.
         crossed = abs(results[0].slope - 2 * results[1].slope) > 0.05 * results[0].spread
@@ -167,6 +174,11 @@ class Prober:
 
     def _sizes(self, block: Block, claim: Claim) -> tuple[float, float, float]:
         """Norms over the block of gradient x unit, of gradient x entry, and of the rounding of the gradient x unit."""
+        if self._sized is None or self._sized[0] is not block or self._sized[1] is not claim:
+            self._sized = block, claim, self._measured(block, claim)
+        return self._sized[2]
+
+    def _measured(self, block: Block, claim: Claim) -> tuple[float, float, float]:
         i = block.argument
         gradient = claim.gradients[i]
         if gradient is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +19,8 @@ GAP = 7
 RARE = 1.0 / 128
 #: Below this a number counts as zero: its square and its steps are no normal numbers.
 NOTHING = 1e-150
+#: So many numbers are sorted by their order at once: what that takes is a few times their own memory.
+AT_ONCE = 1 << 16
 #: One number in so many may be smaller than the size to which a relative sharpness refers.
 TINY_SHARE = 2000
 
@@ -32,6 +36,19 @@ class Spectrum:
     @classmethod
     def of(cls, x: Floats) -> Spectrum:
         """The spectrum of |x|; x is flat."""
+        if x.size <= AT_ONCE:
+            return cls._of_all(x)
+        counts: Counter[int] = Counter()
+        zeros = 0
+        for a in range(0, x.size, AT_ONCE):
+            part = cls._of_all(x[a : a + AT_ONCE])
+            counts.update(dict(zip(part.orders.tolist(), part.counts.tolist(), strict=True)))
+            zeros += part.zeros
+        orders = sorted(counts)
+        return cls(np.array(orders, np.intp), np.array([counts[k] for k in orders], np.intp), zeros)
+
+    @classmethod
+    def _of_all(cls, x: Floats) -> Spectrum:
         nonzero = np.abs(x) > NOTHING
         zeros = int(x.size - np.count_nonzero(nonzero))
         exponents = np.frexp(x if zeros == 0 else x[nonzero])[1]
@@ -46,7 +63,7 @@ class Spectrum:
         """Root mean square, from the orders alone (to within a factor of 1.4)."""
         top = int(self.orders[-1])
         weights = self.counts * np.exp2(2.0 * (self.orders - top) - 0.83)
-        return float(np.exp2(top) * np.sqrt(weights.sum() / self.counts.sum()))
+        return float(np.exp2(top) * np.sqrt(np.add.reduce(weights) / np.add.reduce(self.counts)))
 
     def small(self, x: Floats) -> float:
         """A size that all but one in 2,000 of the nonzero numbers have; x: the numbers themselves, none negative."""
@@ -57,16 +74,17 @@ class Spectrum:
         # The order is known; which of its numbers it is, only they can tell.
         alike = x[(x < top) & (x >= top / 2)]
         rank = few - int(below[first] - self.counts[first])
-        return float(np.partition(alike, rank)[rank])
+        alike.partition(rank)
+        return float(alike[rank])
 
-    def one_population(self) -> bool:
+    def one_population(self, typical: float) -> bool:
         """Whether the small numbers are no more than a density that is smooth at zero would give.
 
         Of n numbers of size R about n t / R are smaller than t. Where there are a hundred times as many, the
         array mixes populations of different size (weights and their squares, say).
         """
         below = np.cumsum(self.counts)
-        expected = below[-1] * np.exp2(self.orders - np.log2(self.typical()))
+        expected = below[-1] * np.exp2(self.orders - math.log2(typical))
         return bool(np.all(below * RARE <= expected))
 
 
@@ -78,8 +96,9 @@ def units(x: Floats) -> float | Floats:
     spectrum = Spectrum.of(x)
     if not spectrum.orders.size:
         return 1.0
-    if spectrum.one_population():
-        return spectrum.typical()
+    typical = spectrum.typical()
+    if spectrum.one_population(typical):
+        return typical
     out = np.abs(x)
     filled = np.split(np.arange(len(spectrum.orders)), np.flatnonzero(np.diff(spectrum.orders) > GAP) + 1)
     exponents = np.frexp(x)[1]
@@ -117,9 +136,10 @@ def groups(weight: Floats) -> list[Group]:
     zeros = []
     if spectrum.zeros:
         zeros = [Group(np.flatnonzero(weight == 0.0), spectrum.zeros, 0.0, 0.0)]
-    if spectrum.one_population():
+    typical = spectrum.typical()
+    if spectrum.one_population(typical):
         index = None if not zeros else np.flatnonzero(weight)
-        return [Group(index, weight.size - spectrum.zeros, spectrum.typical(), spectrum.small(weight)), *zeros]
+        return [Group(index, weight.size - spectrum.zeros, typical, spectrum.small(weight)), *zeros]
     found = []
     exponents = np.where(weight == 0.0, -(1 << 20), np.frexp(weight)[1])
     rest = list(zip(spectrum.orders.tolist(), spectrum.counts.tolist(), strict=True))[::-1]

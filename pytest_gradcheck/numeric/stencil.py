@@ -133,7 +133,6 @@ class Stencil:
         self.input_rounding = 2.0**-54
         #: Whether outputs must be copied, because the layer writes each into the buffer of the last.
         self.copies = False
-        self._buffer = np.empty(CHUNK)
         #: Flat positions of entries that stand on a bound, and the side (+1 or -1) that is inside.
         self.edges: list[dict[int, Index]] = [{} for _ in self.values]
         self.units = [self._units(i) for i in range(len(self.values))]
@@ -217,8 +216,9 @@ class Stencil:
     def outputs(self) -> list[Floats]:
         """Outputs, flat, at the layer's copy as it is now."""
         outputs = self.calls.forward(self.work) if self.copies else self.calls.borrowed(self.work)
-        if len(outputs) != len(self.shapes) or any(y.shape != s for y, s in zip(outputs, self.shapes, strict=True)):
-            raise ShapeChanged([y.shape for y in outputs])
+        shapes = [y.shape for y in outputs]
+        if shapes != self.shapes:
+            raise ShapeChanged(shapes)
         return [flat64(y) for y in outputs]
 
     def declared(self, block: Block, direction: Direction, gradient: Floats) -> float:
@@ -238,7 +238,8 @@ class Stencil:
         """|gradient x step unit| of every entry of argument i."""
         if self.is_structured(i):
             gradient = self.projected(i, gradient)
-        weight = np.abs(gradient) * self.units[i]
+        weight = np.abs(gradient)
+        weight *= self.units[i]
         if not np.isfinite(weight).all():
             weight[~np.isfinite(weight)] = 0.0  # an infinite gradient is left out of every comparison
         return weight
@@ -283,9 +284,9 @@ class Stencil:
         for piece in block.pieces():
             factor = t * unit[piece] if isinstance(unit, np.ndarray) else t * unit
             if isinstance(piece, slice):
-                step = self._buffer[: piece.stop - piece.start]
-                direction.times(piece.start, piece.stop, factor, step)
-                np.add(step, base[piece], out=work[piece])
+                here = work[piece]
+                direction.times(piece.start, piece.stop, factor, here)
+                here += base[piece]
             else:
                 work[piece] = base[piece] + factor * direction.at(piece)
 

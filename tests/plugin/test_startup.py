@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_gradcheck import plugin, settings
+
 #: Prints what stands in `sys.modules` when the process exits, after every hook of every plugin.
 WITNESS = """
 import atexit, json, sys
@@ -70,10 +72,15 @@ def test_a_session_without_a_check_loads_nothing_heavy(pytester: pytest.Pytester
     assert not heavy(modules)
 
 
-def test_it_loads_three_modules_of_ours(pytester: pytest.Pytester) -> None:
+def test_it_loads_two_modules_of_ours(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_plain=PLAIN)
-    expected = {"pytest_gradcheck", "pytest_gradcheck.plugin", "pytest_gradcheck.settings"}
-    assert ours(modules_at_exit(pytester)) == expected
+    assert ours(modules_at_exit(pytester)) == {"pytest_gradcheck", "pytest_gradcheck.plugin"}
+    with_a_setting = modules_at_exit(pytester, "--gradcheck-seed=1")
+    assert ours(with_a_setting) - ours(modules_at_exit(pytester)) == {"pytest_gradcheck.settings"}
+
+
+def test_the_options_are_the_scalar_settings() -> None:
+    assert list(plugin.SCALARS.items()) == list(settings.SCALARS.items())
 
 
 def test_a_check_that_is_only_collected_or_skipped_loads_nothing_heavy(pytester: pytest.Pytester) -> None:

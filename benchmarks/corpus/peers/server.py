@@ -50,15 +50,19 @@ def python_of(peer: Peer) -> str:
 class Server:
     """The client's end: starts the process, asks, and starts it again after a time-out or a crash."""
 
-    def __init__(self, name: str) -> None:
-        self.peer = PEERS[name]
+    def __init__(self, peer: str | Peer) -> None:
+        self.peer = PEERS[peer] if isinstance(peer, str) else peer
         self.python = python_of(self.peer)
         self.process: subprocess.Popen[bytes] | None = None
+
+    def command(self) -> list[str]:
+        """What is run: a module that says "ready" and answers a line for each line."""
+        return [self.python, "-m", "benchmarks.corpus.peers.server", self.peer.name]
 
     def start(self) -> subprocess.Popen[bytes]:
         quiet = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
         self.process = subprocess.Popen(
-            [self.python, "-m", "benchmarks.corpus.peers.server", self.peer.name],
+            self.command(),
             cwd=ROOT,
             env={**os.environ, **quiet, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
@@ -66,8 +70,7 @@ class Server:
             stderr=subprocess.DEVNULL,
         )
         if self.reply(START) != "ready":
-            command = f"{self.python} -m benchmarks.corpus.peers.server {self.peer.name}"
-            raise MissingPeerError(f"{self.peer.name} does not start: try `{command}` in {ROOT}")
+            raise MissingPeerError(f"{self.command()[-1]} does not start: try `{' '.join(self.command())}` in {ROOT}")
         return self.process
 
     def reply(self, seconds: float) -> Any:
@@ -84,12 +87,16 @@ class Server:
 
     def ask(self, case: str, seed: int, seconds: float) -> Outcome:
         """The checker's word on a case."""
+        answer = self.answer({"case": case, "seed": seed}, seconds)
+        return Outcome(**answer) if answer else Outcome("timeout", f"no answer in {seconds:g} s", seconds=seconds)
+
+    def answer(self, request: dict[str, Any], seconds: float) -> Any:
+        """What the process answers to a request; None where it does not in time, or has ended."""
         process = self.process or self.start()
         if process.stdin is not None:
-            process.stdin.write(json.dumps({"case": case, "seed": seed}).encode() + b"\n")
+            process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
-        answer = self.reply(seconds)
-        return Outcome(**answer) if answer else Outcome("timeout", f"no answer in {seconds:g} s", seconds=seconds)
+        return self.reply(seconds)
 
     def stop(self) -> None:
         if self.process is not None:

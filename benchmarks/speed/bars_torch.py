@@ -1,0 +1,53 @@
+"""Bars beside torch's gradcheck, slow and fast, on the same numpy layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.corpus.peers.server import MissingPeerError
+from benchmarks.corpus.run import US
+from benchmarks.corpus.scale import Line
+from benchmarks.speed.rounds import ROUNDS, paired, ratio
+from benchmarks.speed.side_by_side import LAYER, worker
+
+#: Powers of ten with their bars, and how they are written.
+SLOW = {2: 0.2, 3: 0.05, 4: 0.01}
+FAST = {2: 2.0, 3: 10.0, 4: 10.0, 5: 10.0, 6: 10.0}
+#: What was decided where the issue says 2.
+DECIDED = {2: 4.0}
+LIMIT = 120.0
+
+
+def over(peer: str, bars: dict[int, float], rounds: int = ROUNDS) -> Iterator[tuple[int, float]]:
+    """Our time over theirs at each size."""
+    with worker(US) as ours, worker(peer) as theirs:
+        for power in bars:
+            n = 10**power
+            for each in (ours, theirs):
+                each.check(LAYER, n, LIMIT)
+            pairs = paired(
+                lambda n=n: ours.check(LAYER, n, LIMIT).seconds,
+                lambda n=n: theirs.check(LAYER, n, LIMIT).seconds,
+                rounds,
+            )
+            yield power, ratio(pairs)
+
+
+def slow() -> Iterator[Line]:
+    """Over gradcheck at its defaults."""
+    yield from lines("torch", "torch slow", SLOW)
+
+
+def fast() -> Iterator[Line]:
+    """Over gradcheck(fast_mode=True)."""
+    yield from lines("torch-fast", "torch fast", FAST)
+
+
+def lines(peer: str, name: str, bars: dict[int, float]) -> Iterator[Line]:
+    try:
+        for power, found in over(peer, bars):
+            also = f" (decided: {DECIDED[power]:g})" if bars is FAST and power in DECIDED else ""
+            bar = bars[power]
+            yield f"time over {name}, 10^{power} entries", f"{found:.3g}", f"at most {bar:g}{also}", found <= bar
+    except MissingPeerError as e:
+        yield f"time over {name}", "not installed", str(e), False
