@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .calls import Calls
-from .numeric.scales import Floats
+from .numeric.scales import Floats, rms
 from .numeric.stencil import Claim
 from .target import Array
 
@@ -72,7 +72,7 @@ class Claimant:
                 trembles.append(None)
                 continue
             h -= g
-            size = float(np.sqrt(np.dot(g, g) / max(1, g.size)))
+            size = rms(g)
             h[~(np.abs(h) <= 1e-3 * (np.abs(g) + size))] = 0.0
             trembles.append(h)
         return trembles

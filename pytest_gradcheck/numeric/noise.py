@@ -7,12 +7,13 @@ probe's own spacing, since a float32 core inside float64 does not notice 64 unit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .scales import Floats
+from .scales import Floats, norm
 from .stencil import Claim
 
 #: Argument, first position and number of entries of a block.
@@ -42,7 +43,7 @@ class Noise:
     def settle_dust(self, claim: Claim) -> None:
         """Fix below which size a slope counts as zero, from the upstream of the whole check."""
         sizes = zip(claim.upstream, self.center, strict=True)
-        self.dust = DUST * sum(float(np.dot(u * y, u * y)) for u, y in sizes) ** 0.5
+        self.dust = DUST * math.hypot(*(norm(u * y) for u, y in sizes))
 
     def approximate(self, claim: Claim) -> float:
         """By how much the slope of upstream . y, per unit, may be off where the forward declares an accuracy.
