@@ -77,6 +77,14 @@ class Sitting:
 
     def judged(self) -> Judged:
         """The judgement; `Unfinished` passes through, and what was judged until then is in `result`."""
+        try:
+            self._judge()
+        except ShapeChanged as change:
+            shapes = ", ".join(map(str, change.args[0]))
+            self.result.undecided = f"the outputs change their shape to {shapes} at or near the inputs"
+        return self.result
+
+    def _judge(self) -> None:
         claim = self._claim()
         if not self.precision.cast and self.comparable and self.settings.contract != "values":
             claim.trembles = self.claimant.trembling(claim)
@@ -97,7 +105,6 @@ class Sitting:
             self.result.findings += findings
             self.result.notes += notes
         self._vacuous(outcomes, claim)
-        return self.result
 
     def _claim(self) -> Claim:
         if self.precision.low:
@@ -134,9 +141,6 @@ class Sitting:
         )  # fmt: skip
         try:
             return examination.run(claim, self.comparable)
-        except ShapeChanged as change:
-            self.result.undecided = f"the outputs change their shape to {change.args[0]} near the inputs"
-            return []
         except Unfinished as end:
             self.result.undecided = str(end)
             for outcome in examination.outcomes.values():

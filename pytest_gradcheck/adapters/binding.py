@@ -29,14 +29,22 @@ class Inputs:
     arguments: what is differentiated, in order. passed_through: (name, reason) of the rest. names: of all inputs.
     leaves: the caller's own objects that are differentiated, in the order of the arguments.
     judge: a leaf as an array, or None and why it is not differentiated. keep: a constant as the layer takes it.
+    owner: the layer's name, for messages.
     """
 
-    __slots__ = ("_constants", "_kinds", "_plain", "_template", "arguments", "leaves", "names", "passed_through")
+    __slots__ = (
+        "_constants", "_kinds", "_plain", "_template", "arguments", "leaves", "names", "owner", "passed_through",
+    )  # fmt: skip
 
     def __init__(
-        self, values: tuple[Any, ...], names: Sequence[str], judge: Judge | None = None, keep: Keep | None = None
+        self,
+        values: tuple[Any, ...],
+        names: Sequence[str],
+        judge: Judge | None = None,
+        keep: Keep | None = None,
+        owner: str = "the layer",
     ) -> None:
-        self._template, self.names = values, tuple(names)
+        self._template, self.names, self.owner = values, tuple(names), owner
         self._plain = judge is None and all(type(value) is np.ndarray and value.dtype.kind == "f" for value in values)
         self._constants: list[Any] = []
         self._kinds: list[str] = []
@@ -134,7 +142,8 @@ class Inputs:
         tops = {name: find_named(returned, name) for name in self.names}
         if not any(value is not None for value in tops.values()):
             known = ", ".join(map(repr, names))
-            raise LayerError(f"backward returned gradients named {list(returned)}: name them as the arguments, {known}")
+            returned_names = f"backward of {self.owner} returned gradients named {list(returned)}"
+            raise LayerError(f"{returned_names}: name them as the arguments, {known}")
         return self._by_position([tops[name] for name in self.names])
 
     def _in_real(self, gradients: list[Any]) -> list[Any]:
@@ -212,6 +221,7 @@ class Outputs:
     """How the last output was nested and which of its leaves are differentiable, to build the upstream alike.
 
     arrays: the differentiable leaves as real arrays. natives: how an upstream becomes what its output was.
+    owner: the layer's name, for messages.
     """
 
     template: Any
@@ -219,6 +229,7 @@ class Outputs:
     shapes: tuple[tuple[int, ...], ...]
     arrays: tuple[Array, ...]
     natives: tuple[foreign.Native | None, ...] = (None,)
+    owner: str = "the layer"
 
     @property
     def several(self) -> bool:
@@ -227,6 +238,9 @@ class Outputs:
 
     def upstream(self, arrays: Sequence[Array]) -> Any:
         """The upstream nested as the output; zero for outputs that are not differentiable."""
+        if len(arrays) != len(self.arrays):
+            numbers = f"returned {len(self.arrays)} arrays, the upstream has {len(arrays)}"
+            raise LayerError(f"forward of {self.owner} {numbers}: return as many at all sizes of the inputs")
         given = iter(arrays)
         filled = (
             np.zeros(shape) if kind == "constant" else to_complex(next(given)) if kind == "complex" else next(given)
@@ -239,7 +253,7 @@ class Outputs:
 def take_outputs(out: Any, name: str) -> Outputs:
     """The output of a forward, taken apart; LayerError where there is no float array in it."""
     if type(out) is np.ndarray and out.dtype.kind == "f":
-        return Outputs(None, ("real",), (out.shape,), (out,))
+        return Outputs(None, ("real",), (out.shape,), (out,), owner=name)
     kinds, shapes, arrays = [], [], []
     natives = tuple(foreign.native(leaf) for _, leaf in tree.leaves(out))
     for path, leaf in tree.leaves(out):
@@ -254,7 +268,8 @@ def take_outputs(out: Any, name: str) -> Outputs:
     if not arrays:
         what = np.asarray(out).dtype if kinds else "nothing"
         raise LayerError(f"forward of {name} returned {what}, not a float array: it has no gradient")
-    return Outputs(out if tree.is_container(out) else None, tuple(kinds), tuple(shapes), tuple(arrays), natives)
+    template = out if tree.is_container(out) else None
+    return Outputs(template, tuple(kinds), tuple(shapes), tuple(arrays), natives, name)
 
 
 def input_names(function: Callable[..., Any], number: int, skip: int = 0) -> list[str]:

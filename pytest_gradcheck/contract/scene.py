@@ -109,7 +109,7 @@ class Scene:
 
     def _difference(self, now: Any, was: Any, allowed: Allowance | None) -> Difference | None:
         # Most answers are equal to the bit: the allowance is worked out only for those that are not.
-        if isinstance(now, np.ndarray) and isinstance(was, np.ndarray) and unchanged(now, was):
+        if isinstance(now, np.ndarray) and isinstance(was, np.ndarray) and _alike(now, was):
             return None
         return difference(now, was, allowed or self.repeated())
 
@@ -140,6 +140,11 @@ class Scene:
             tops = [largest(a) for a in (*first.upstream, *first.gradients)]
             self._sizes = eps, max(tops, default=0.0)
         return self._sizes
+
+
+def _alike(now: Array, was: Array) -> bool:
+    # Objects in an array may compare to anything.
+    return not (now.dtype.hasobject or was.dtype.hasobject) and unchanged(now, was)
 
 
 def copies(arrays: Sequence[Array]) -> list[Array]:

@@ -243,7 +243,9 @@ def test_gradients_under_foreign_names() -> None:
 
     target = adapt(Odd(), (1.0, 2.0), {})
     target.forward([np.array(1.0), np.array(2.0)])
-    with pytest.raises(LayerError, match=r"^backward returned gradients named \['alpha'\]: name them as the arg"):
+    with pytest.raises(
+        LayerError, match=r"^backward of Odd returned gradients named \['alpha'\]: name them as the arg"
+    ):
         target.backward([np.array(1.0)])
 
 
