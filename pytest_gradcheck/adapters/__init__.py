@@ -100,9 +100,12 @@ def not_finite(target: Target, argument: Argument) -> str:
 def nothing_to_differentiate(target: Target) -> str:
     """The sentence for a layer none of whose arguments is a float array."""
     if not target.passed_through:
+        if target.positions:
+            return f"no argument of {target.name} holds an array ({', '.join(target.positions)}): give arrays of floats"
         return f"{target.name} has no inputs and no parameters: give the inputs after the layer"
     name, reason = target.passed_through[0]
-    return f"no argument of {target.name} is a float array ({name}: {reason}): cast {name} to float"
+    way = f"give {name} as an array of floats" if reason.endswith("not an array") else f"cast {name} to float"
+    return f"no argument of {target.name} is a float array ({name}: {reason}): {way}"
 
 
 def unknown(layer: Any, when_called: str) -> str:

@@ -14,13 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from pytest_gradcheck.errors import LayerError
-from pytest_gradcheck.target import Argument, Array
+from pytest_gradcheck.errors import InvalidInput, LayerError
+from pytest_gradcheck.target import Argument, Array, is_masked
 
 from . import foreign, tree
 
 Judge = Callable[[Any], tuple[Array | None, str]]
 Keep = Callable[[Any], Any]
+
+
+#: How complex arguments are shown, and which gradient is asked of them.
+COMPLEX = "complex, shown as (real, imaginary): {}; the gradient is dL/dRe + i dL/dIm: derivatives enter conjugated"
 
 
 class Inputs:
@@ -60,6 +64,9 @@ class Inputs:
         passed = []
         for top, name in zip(self._template, self.names, strict=True):
             for path, leaf in tree.leaves(top, name):
+                if is_masked(leaf):
+                    hidden = "is a masked array, of which some entries are hidden"
+                    raise InvalidInput(f"{path} of {self.owner} {hidden}: give {path}.filled() or {path}.compressed()")
                 value, reason = judge(leaf)
                 if value is None:
                     passed.append((path, reason))
@@ -72,6 +79,13 @@ class Inputs:
                     yield Argument(path, to_real(value) if is_complex else value)
         self.passed_through = tuple(passed)
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a report must say for its indices and numbers to be read: which arguments are complex."""
+        kinds = [kind for kind in self._kinds if kind != "constant"]
+        found = [argument.name for kind, argument in zip(kinds, self.arguments, strict=False) if kind == "complex"]
+        return (COMPLEX.format(", ".join(found)),) if found else ()
+
     def rebuilt(self, values: Sequence[Array]) -> Sequence[Any]:
         """The inputs as the layer takes them, holding the very arrays given."""
         if self._plain:
@@ -79,7 +93,7 @@ class Inputs:
         if "complex" in self._kinds:
             kinds = [kind for kind in self._kinds if kind != "constant"]
             values = [to_complex(v) if kind == "complex" else v for kind, v in zip(kinds, values, strict=True)]
-        natives = [foreign.native(leaf) for leaf in self.leaves]
+        natives = [foreign.as_given(leaf) for leaf in self.leaves]
         return self.placed([v if make is None else make(v) for v, make in zip(values, natives, strict=True)])
 
     def placed(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
@@ -166,11 +180,14 @@ def own_copy(constant: Any) -> Any:
 def as_differentiable(leaf: Any) -> tuple[Array | None, str]:
     """The leaf as a float or complex array, or None and the reason why it is not differentiated."""
     if isinstance(leaf, np.ndarray):
-        array = leaf
+        array = np.asarray(leaf)
     elif isinstance(leaf, (bool, int, str, bytes)) or leaf is None:
         return None, f"{type(leaf).__name__}, not differentiated" if leaf is not None else "None, not differentiated"
     elif isinstance(leaf, (float, complex, np.generic)) or tree.is_numbers(leaf):
-        array = np.asarray(leaf)
+        try:
+            array = np.asarray(leaf)
+        except ValueError:
+            return None, "list with rows of unequal lengths, not an array"
     else:
         array = foreign.plain(leaf)
         if not isinstance(array, np.ndarray):
@@ -257,6 +274,8 @@ def take_outputs(out: Any, name: str) -> Outputs:
     kinds, shapes, arrays = [], [], []
     natives = tuple(foreign.native(leaf) for _, leaf in tree.leaves(out))
     for path, leaf in tree.leaves(out):
+        if is_masked(leaf):
+            raise LayerError(f"forward of {name} returned a masked array: return its data, filled or compressed")
         value, reason = as_differentiable(leaf)
         if value is None and not isinstance(foreign.plain(leaf), (bool, int, np.ndarray, np.generic)):
             where = f" at {path}" if path else ""

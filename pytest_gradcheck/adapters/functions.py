@@ -24,6 +24,7 @@ class FunctionsTarget(Target):
         self.inputs = Inputs(inputs, input_names(self.signature, len(inputs)), owner=self.name)
         self.arguments = self.inputs.arguments
         self.passed_through, self.positions = self.inputs.passed_through, self.inputs.names
+        self.remarks = self.inputs.remarks
 
     @property
     def function(self) -> Callable[..., Any]:

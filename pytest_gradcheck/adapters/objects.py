@@ -22,6 +22,7 @@ class ObjectTarget(Target):
         self.inputs = Inputs(inputs, input_names(forward_of(layer), len(inputs)), owner=self.name)
         self.arguments = self.inputs.arguments
         self.passed_through, self.positions = self.inputs.passed_through, self.inputs.names
+        self.remarks = self.inputs.remarks
 
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at these values."""

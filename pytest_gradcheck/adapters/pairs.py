@@ -24,6 +24,7 @@ class PairTarget(Target):
         self.inputs = Inputs(inputs, input_names(layer[0], len(inputs)), owner=self.name)
         self.arguments = self.inputs.arguments
         self.passed_through, self.positions = self.inputs.passed_through, self.inputs.names
+        self.remarks = self.inputs.remarks
 
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at these values; the cache is kept."""
