@@ -22,14 +22,12 @@ from .numeric.search import EVERY, Finds, Measured, Search
 from .numeric.sharpness import MISS
 from .numeric.stencil import Block, Claim, ShapeChanged, Stencil
 from .precision import Precision, judge_low
-from .settings import Settings
+from .settings import PRECISIONS, Settings
 from .target import Argument
 from .verdict import MOST_INDICES, ArgumentResult, Entry, Finding, Verdict
 
 #: Where all arguments are empty, each of them has its own note.
 EMPTY = "nothing was compared: every argument is empty"
-#: Unit roundoff of the dtypes in which a float64 layer may declare to compute.
-INSIDE = {"float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 #: Forward evaluations that the contract may still need of the usual number.
 RESERVE = 12
 
@@ -67,7 +65,7 @@ class Sitting:
         domains = domains_of(self.arguments, settings)
         self.stencil = stencil_of(domains)
         self.stencil.take(precision.outputs)
-        inside = INSIDE.get(settings.precision or "", 0.0)
+        inside = PRECISIONS.get(settings.precision or "", 0.0) / 2
         if precision.cast or inside:
             self.stencil.input_rounding = (precision.eps if precision.cast else inside) / 2
         dtypes = [y.dtype for y in precision.outputs]

@@ -62,7 +62,7 @@ def dtype(first: FirstCall, settings: Settings) -> Ruling:
     for (name, g), value in zip(_named(first), first.values, strict=False):
         if not isinstance(g, (np.ndarray, np.generic)) or _like(g.dtype, value.dtype) or numbers(g) is None:
             continue
-        if settings.precision is not None and _like(g.dtype, np.dtype(settings.precision)):
+        if settings.precision is not None and _like(g.dtype, _shown_as(settings.precision)):
             continue
         way = "compute it without the detour through" if _narrower(g.dtype, value.dtype) else "cast it back from"
         message = (
@@ -71,6 +71,11 @@ def dtype(first: FirstCall, settings: Settings) -> Ruling:
         )
         found.append(Finding("dtype", message, argument=name, total=value.size, clause="dtype"))
     return broken("compared with the argument's dtype", *found) if found else kept("each as its argument's")
+
+
+def _shown_as(precision: str) -> np.dtype[Any]:
+    # numpy has no bfloat16; arrays of it are shown as float32.
+    return np.dtype("float32" if precision == "bfloat16" else precision)
 
 
 def device(first: FirstCall, settings: Settings) -> Ruling:

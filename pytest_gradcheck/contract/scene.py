@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pytest_gradcheck.calls import Calls
-from pytest_gradcheck.settings import Settings
+from pytest_gradcheck.settings import PRECISIONS, Settings
 from pytest_gradcheck.target import Array, Target
 from pytest_gradcheck.verdict import Finding
 
@@ -135,7 +135,7 @@ class Scene:
             first = self.first
             eps = coarsest(first.gradients, first.upstream, first.outputs)
             if self.settings.precision is not None:
-                eps = max(eps, float(np.finfo(self.settings.precision).eps))
+                eps = max(eps, PRECISIONS[self.settings.precision])
             eps = max(eps, self.calls.target.rounding or 0.0)
             tops = [largest(a) for a in (*first.upstream, *first.gradients)]
             self._sizes = eps, max(tops, default=0.0)
