@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_gradcheck.errors import InvalidInput, UnknownLayer
+from pytest_gradcheck.errors import GradCheckError, InvalidInput, LayerError, UnknownLayer
 from pytest_gradcheck.target import Argument, Target
 
 from . import modules, objects, pairs, thirdparty, tree
@@ -48,10 +48,18 @@ def adapt_any(layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Ta
         kwargs = {name: tree.mapped(own_copy, value) for name, value in kwargs.items()}
     if isinstance(layer, Declared):
         return layer.target(inputs, kwargs)
-    for convention in (thirdparty, *frameworks(), modules, objects, pairs):
-        target: Target | None = convention.adapt(layer, inputs, kwargs)
-        if target is not None:
-            return target
+    try:
+        for convention in (thirdparty, *frameworks(), modules, objects, pairs):
+            target: Target | None = convention.adapt(layer, inputs, kwargs)
+            if target is not None:
+                return target
+    except GradCheckError:
+        raise
+    except Exception as cause:
+        # Its properties and its `__getattr__` are the author's code, and may raise anything.
+        told = f"{type(cause).__name__} ({' '.join(str(cause).split())[:200]})"
+        asked = f"asking {type(layer).__name__} for what a layer has raised {told}"
+        raise LayerError(f"{asked}: let it raise AttributeError for what it has not") from cause
     found = called(layer, inputs, kwargs)
     if isinstance(found, Target):
         return found
