@@ -18,6 +18,7 @@ from .errors import GradCheckError, GradientInconclusive, GradientMismatch, Inva
 from .findings import Judged, Sitting
 from .hands import Hands
 from .hooks import manager
+from .keeping import Kept
 from .lecture import EveryEntry
 from .numeric.directions import mix
 from .observer import present
@@ -92,6 +93,7 @@ def run(
         observer.adapted(target)
     with ExitStack() as stack:
         stack.enter_context(quiet())
+        stack.enter_context(Kept(target.layer))
         frozen = stack.enter_context(Frozen(target))
         check = Check(target, settings, frozen)
         report = check.report(upstream)
