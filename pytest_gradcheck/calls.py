@@ -83,13 +83,15 @@ class Calls:
     frozen: the random state to start each forward from; taken now when None. Whoever makes it releases it.
     """
 
-    __slots__ = ("_settled", "frozen", "meter", "target")
+    __slots__ = ("_first", "_settled", "frozen", "meter", "target")
 
     def __init__(self, target: Target, *, meter: Meter | None = None, frozen: Frozen | None = None) -> None:
         self.target = target
         self.meter = meter if meter is not None else Meter()
         self.frozen = frozen if frozen is not None else Frozen(target)
         self._settled = False
+        #: Shapes and number of outputs of the first forward.
+        self._first: tuple[list[tuple[int, ...]], int] | None = None
 
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """Outputs at these values, one array per output, none of which the layer holds or can still change.
@@ -122,7 +124,13 @@ class Calls:
         if not self._settled:
             self._settled = True
             self.frozen.notice()
-        return outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+        outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+        if self._first is None:
+            self._first = [np.shape(v) for v in values], len(outputs)
+        elif len(outputs) != self._first[1] and [np.shape(v) for v in values] == self._first[0]:
+            told = f"forward of {self.target.name} returned {_outputs(len(outputs))} where its first call returned"
+            raise LayerError(f"{told} {self._first[1]}: return as many each time, for inputs of the same shapes")
+        return outputs
 
     def backward(self, upstream: Sequence[Array]) -> list[Any]:
         """The gradients of the last forward as the layer returned them; none of the arrays can still change.
@@ -169,6 +177,10 @@ class Calls:
             given = "an upstream of shape " + ", ".join(str(np.shape(u)) for u in arrays)
         way_out = "call it once by hand on these arrays"
         return f"{stage} of {self.target.name} raised {type(cause).__name__} ({text}) given {given}: {way_out}"
+
+
+def _outputs(number: int) -> str:
+    return "1 output" if number == 1 else f"{number} outputs"
 
 
 def _what(output: Any) -> str:

@@ -18,12 +18,13 @@ from .errors import GradCheckError, GradientInconclusive, GradientMismatch, Inva
 from .findings import Judged, Sitting
 from .hands import Hands
 from .hooks import manager
+from .keeping import Kept
 from .lecture import EveryEntry
 from .numeric.directions import mix
 from .observer import present
 from .precision import Precision, choose
 from .randomness import Frozen
-from .settings import Settings
+from .settings import LARGEST_H, Settings
 from .target import Array, Target
 from .verdict import Report, Verdict
 
@@ -60,6 +61,8 @@ def check(
     >>> check(Square(), np.array([1.0, 2.0])).passed
     True
     """
+    if not isinstance(kwargs, Mapping | None):
+        raise InvalidInput(f"kwargs is {kwargs!r:.60}: give a dict of keyword arguments of forward")
     return run(layer, inputs, wrt, upstream, dict(kwargs or {}), Settings().merged(settings))
 
 
@@ -82,11 +85,15 @@ def run(
     layer: Any, inputs: Sequence[Any], wrt: Any, upstream: Any, kwargs: dict[str, Any], settings: Settings
 ) -> Report:
     """`check` with its settings resolved."""
+    if settings.h > LARGEST_H and settings.method != "every-entry":
+        told = f"h is {settings.h!r}: steps are relative to the size of the entries"
+        raise InvalidInput(f"{told}, give one of at most 1, or method='every-entry'")
     target, observer = adapt(layer, tuple(inputs), kwargs, wrt), present()
     if observer is not None:
         observer.adapted(target)
     with ExitStack() as stack:
         stack.enter_context(quiet())
+        stack.enter_context(Kept(target.layer))
         frozen = stack.enter_context(Frozen(target))
         check = Check(target, settings, frozen)
         if observer is not None:
@@ -210,9 +217,12 @@ class Check:
         chosen = []
         for u, y in zip(parts, outputs, strict=True):
             try:
-                u = np.asarray(u, y.dtype)
+                u = _upstream_of(u, y)
+            except InvalidInput:
+                raise
             except (TypeError, ValueError):
-                raise InvalidInput(f"the upstream is {u!r:.60}: give an array of numbers of shape {y.shape}") from None
+                shown = " ".join(repr(u).split())[:60]
+                raise InvalidInput(f"the upstream is {shown}: give an array of numbers of shape {y.shape}") from None
             if u.shape != y.shape:
                 raise InvalidInput(
                     f"the upstream has shape {u.shape}, the output {y.shape}: give one of the output's shape"
@@ -278,6 +288,18 @@ def random_upstream(y: Array, seed: int, which: int) -> Array:
     rng = np.random.Generator(np.random.PCG64(mix(seed, which, 1)))
     numbers = rng.uniform(-1.0, 1.0, y.shape)
     return np.asarray(numbers + np.copysign(0.5, numbers), y.dtype if y.dtype.kind == "f" else np.float64)
+
+
+def _upstream_of(given: Any, y: Array) -> Array:
+    """A given upstream in the output's dtype; a complex one as the pairs of numbers that the output is shown as."""
+    u: Array = np.asarray(given)
+    if u.dtype.kind != "c":
+        return np.asarray(u, y.dtype)
+    if (*u.shape, 2) != y.shape:
+        raise InvalidInput(
+            f"the upstream is complex of shape {u.shape}, the output real of shape {y.shape}: give real numbers"
+        )
+    return np.asarray(np.stack([u.real, u.imag], axis=-1), y.dtype)
 
 
 def _said(finding: Any, earlier: Sequence[Any]) -> bool:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from .calls import Calls
+from .contract.compare import numbers
+from .errors import LayerError
 from .numeric.directions import CHUNK
-from .numeric.scales import Floats
-from .numeric.stencil import Claim
+from .numeric.scales import Floats, rms
+from .numeric.stencil import Claim, ShapeChanged
 from .target import Array
 
 #: Relative size of the shift that shows the rounding of the declared gradient.
@@ -38,8 +40,14 @@ class Claimant:
 
     def of(self, upstream: list[Floats]) -> Claim:
         """The claim for a flat upstream: one forward at the centre and one backward."""
-        self.calls.forward([np.array(v) for v in self.values])
+        self._forward([np.array(v) for v in self.values])
         return self.after_forward(upstream)
+
+    def _forward(self, values: Sequence[Array]) -> None:
+        shapes = [y.shape for y in self.calls.forward(values)]
+        if self.shapes and shapes != self.shapes:
+            # An upstream of the first output's shape would let backward be blamed for what forward did.
+            raise ShapeChanged(shapes)
 
     def after_forward(self, upstream: list[Floats]) -> Claim:
         """The claim for a flat upstream, for the forward that was just made."""
@@ -56,18 +64,30 @@ class Claimant:
             if g is None:
                 found.append(np.zeros(value.size) if i in self.comparable else None)
                 continue
-            array = np.asarray(g, np.float64).reshape(-1)
-            found.append(array if array.size == value.size else None)
+            array = numbers(g)
+            if array is None:
+                raise LayerError(self._no_numbers(i, g))
+            flat = np.asarray(array, np.float64).reshape(-1)
+            found.append(flat if flat.size == value.size else None)
         return found
+
+    def _no_numbers(self, i: int, gradient: Any) -> str:
+        target = self.calls.target
+        return (
+            f"backward of {target.name} returned a {type(gradient).__name__} for {target.arguments[i].name}, "
+            "after numbers for another upstream: return an array of numbers each time"
+        )
 
     def trembling(self, claim: Claim) -> list[Floats | None]:
         """By how much the declared gradient changes when the inputs change in their last digits.
 
         Entries where it changes by more than a thousandth of their kind have crossed a kink: that is no rounding.
         """
-        self.calls.forward([shifted(v, i, TREMBLE) for i, v in enumerate(self.values)])
+        self._forward([shifted(v, i, TREMBLE) for i, v in enumerate(self.values)])
         others = self.after_forward(claim.upstream).gradients
-        return [None if g is None or h is None else _tremble(h, g) for g, h in zip(claim.gradients, others, strict=True)]
+        return [
+            None if g is None or h is None else _tremble(h, g) for g, h in zip(claim.gradients, others, strict=True)
+        ]
 
     def moves(self, units: Sequence[float | Floats]) -> bool:
         """Whether any output notices a shift that float64 can see and float32 cannot.
@@ -82,7 +102,7 @@ class Claimant:
 
 def _tremble(h: Floats, g: Floats) -> Floats:
     """h - g where that is small beside g, zero elsewhere; piece by piece, since g may be as large as memory allows."""
-    size, out = float(np.sqrt(np.dot(g, g) / max(1, g.size))), h if h.flags.writeable else np.array(h)
+    size, out = rms(g), h if h.flags.writeable else np.array(h)
     for a in range(0, g.size, CHUNK):
         there, own = out[a : a + CHUNK], g[a : a + CHUNK]
         there -= own

@@ -22,14 +22,12 @@ from .numeric.search import EVERY, Finds, Measured, Search
 from .numeric.sharpness import MISS
 from .numeric.stencil import Block, Claim, ShapeChanged, Stencil
 from .precision import Precision, judge_low
-from .settings import Settings
+from .settings import PRECISIONS, Settings
 from .target import Argument
 from .verdict import MOST_INDICES, ArgumentResult, Entry, Finding, Verdict
 
 #: Where all arguments are empty, each of them has its own note.
 EMPTY = "nothing was compared: every argument is empty"
-#: Unit roundoff of the dtypes in which a float64 layer may declare to compute.
-INSIDE = {"float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 #: Forward evaluations that the contract may still need of the usual number.
 RESERVE = 12
 
@@ -68,7 +66,7 @@ class Sitting:
         domains = domains_of(self.arguments, settings)
         self.stencil = stencil_of(domains)
         self.stencil.take(precision.outputs)
-        inside = INSIDE.get(settings.precision or "", 0.0)
+        inside = PRECISIONS.get(settings.precision or "", 0.0) / 2
         if precision.cast or inside:
             self.stencil.input_rounding = (precision.eps if precision.cast else inside) / 2
         dtypes = [y.dtype for y in precision.outputs]
@@ -78,6 +76,14 @@ class Sitting:
 
     def judged(self) -> Judged:
         """The judgement; `Unfinished` passes through, and what was judged until then is in `result`."""
+        try:
+            self._judge()
+        except ShapeChanged as change:
+            shapes = ", ".join(map(str, change.args[0]))
+            self.result.undecided = f"the outputs change their shape to {shapes} at or near the inputs"
+        return self.result
+
+    def _judge(self) -> None:
         claim = self._claim()
         if not self.precision.cast and self.comparable and self.settings.contract != "values":
             claim.trembles = self.claimant.trembling(claim)
@@ -101,7 +107,6 @@ class Sitting:
         if not self.result.findings:
             # As large as the arguments; who looks closer at a check that passed does without.
             claim.trembles = None
-        return self.result
 
     def _claim(self) -> Claim:
         if self.precision.low:
@@ -138,9 +143,6 @@ class Sitting:
         )  # fmt: skip
         try:
             return examination.run(claim, self.comparable)
-        except ShapeChanged as change:
-            self.result.undecided = f"the outputs change their shape to {change.args[0]} near the inputs"
-            return []
         except (Unfinished, KeyboardInterrupt) as end:
             why = str(end)
             if isinstance(end, KeyboardInterrupt):

@@ -7,7 +7,7 @@ import numpy as np
 from .findings import Sitting
 from .numeric.examine import ArgumentOutcome
 from .numeric.ladder import SIGMAS
-from .numeric.scales import Floats
+from .numeric.scales import Floats, rms
 from .numeric.search import Finds, Measured, Search
 from .numeric.stencil import Block, Claim, rounding
 
@@ -39,7 +39,7 @@ class EveryEntry(Sitting):
         numeric = self._in_batches(i, claim, h) if self.stencil.calls.target.batched else None
         if numeric is None:
             numeric = self.stencil.differences(i, h, claim.upstream)
-        typical = float(np.sqrt(np.dot(gradient, gradient) / size))
+        typical = rms(gradient)
         floor = np.maximum(np.abs(gradient), 1e-3 * typical)
         tremble = self.noise.factor * rounding(
             self.stencil.center, [0 * y - 1 for y in self.stencil.center], self.stencil.center, claim, self.noise.eps

@@ -7,6 +7,7 @@ to output arrays, and a backward from upstream arrays to whatever the layer retu
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,12 @@ import numpy.typing as npt
 from .verdict import Clause
 
 Array = npt.NDArray[Any]
+
+
+def is_masked(array: Any) -> bool:
+    """Whether some entries of an array are masked: no part of what a layer computes, and yet there as numbers."""
+    masked: Any = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(array, masked.MaskedArray) and bool(masked.is_masked(array))
 
 
 @dataclass(frozen=True, slots=True)

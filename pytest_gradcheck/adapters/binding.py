@@ -14,13 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from pytest_gradcheck.errors import LayerError
-from pytest_gradcheck.target import Argument, Array
+from pytest_gradcheck.errors import InvalidInput, LayerError
+from pytest_gradcheck.target import Argument, Array, is_masked
 
 from . import foreign, tree
 
 Judge = Callable[[Any], tuple[Array | None, str]]
 Keep = Callable[[Any], Any]
+
+
+#: How complex arguments are shown, and which gradient is asked of them.
+COMPLEX = "complex, shown as (real, imaginary): {}; the gradient is dL/dRe + i dL/dIm: derivatives enter conjugated"
 
 
 class Inputs:
@@ -29,14 +33,22 @@ class Inputs:
     arguments: what is differentiated, in order. passed_through: (name, reason) of the rest. names: of all inputs.
     leaves: the caller's own objects that are differentiated, in the order of the arguments.
     judge: a leaf as an array, or None and why it is not differentiated. keep: a constant as the layer takes it.
+    owner: the layer's name, for messages.
     """
 
-    __slots__ = ("_constants", "_kinds", "_plain", "_template", "arguments", "leaves", "names", "passed_through")
+    __slots__ = (
+        "_constants", "_kinds", "_plain", "_template", "arguments", "leaves", "names", "owner", "passed_through",
+    )  # fmt: skip
 
     def __init__(
-        self, values: tuple[Any, ...], names: Sequence[str], judge: Judge | None = None, keep: Keep | None = None
+        self,
+        values: tuple[Any, ...],
+        names: Sequence[str],
+        judge: Judge | None = None,
+        keep: Keep | None = None,
+        owner: str = "the layer",
     ) -> None:
-        self._template, self.names = values, tuple(names)
+        self._template, self.names, self.owner = values, tuple(names), owner
         self._plain = judge is None and all(type(value) is np.ndarray and value.dtype.kind == "f" for value in values)
         self._constants: list[Any] = []
         self._kinds: list[str] = []
@@ -52,6 +64,9 @@ class Inputs:
         passed = []
         for top, name in zip(self._template, self.names, strict=True):
             for path, leaf in tree.leaves(top, name):
+                if is_masked(leaf):
+                    hidden = "is a masked array, of which some entries are hidden"
+                    raise InvalidInput(f"{path} of {self.owner} {hidden}: give {path}.filled() or {path}.compressed()")
                 value, reason = judge(leaf)
                 if value is None:
                     passed.append((path, reason))
@@ -64,6 +79,13 @@ class Inputs:
                     yield Argument(path, to_real(value) if is_complex else value)
         self.passed_through = tuple(passed)
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a report must say for its indices and numbers to be read: which arguments are complex."""
+        kinds = [kind for kind in self._kinds if kind != "constant"]
+        found = [argument.name for kind, argument in zip(kinds, self.arguments, strict=False) if kind == "complex"]
+        return (COMPLEX.format(", ".join(found)),) if found else ()
+
     def rebuilt(self, values: Sequence[Array]) -> Sequence[Any]:
         """The inputs as the layer takes them, holding the very arrays given."""
         if self._plain:
@@ -71,7 +93,7 @@ class Inputs:
         if "complex" in self._kinds:
             kinds = [kind for kind in self._kinds if kind != "constant"]
             values = [to_complex(v) if kind == "complex" else v for kind, v in zip(kinds, values, strict=True)]
-        natives = [foreign.native(leaf) for leaf in self.leaves]
+        natives = [foreign.as_given(leaf) for leaf in self.leaves]
         return self.placed([v if make is None else make(v) for v, make in zip(values, natives, strict=True)])
 
     def placed(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
@@ -137,7 +159,8 @@ class Inputs:
         tops = {name: find_named(returned, name) for name in self.names}
         if not any(value is not None for value in tops.values()):
             known = ", ".join(map(repr, names))
-            raise LayerError(f"backward returned gradients named {list(returned)}: name them as the arguments, {known}")
+            returned_names = f"backward of {self.owner} returned gradients named {list(returned)}"
+            raise LayerError(f"{returned_names}: name them as the arguments, {known}")
         return self._by_position([tops[name] for name in self.names])
 
     def _in_real(self, gradients: list[Any]) -> list[Any]:
@@ -160,11 +183,14 @@ def own_copy(constant: Any) -> Any:
 def as_differentiable(leaf: Any) -> tuple[Array | None, str]:
     """The leaf as a float or complex array, or None and the reason why it is not differentiated."""
     if isinstance(leaf, np.ndarray):
-        array = leaf
+        array = np.asarray(leaf)
     elif isinstance(leaf, (bool, int, str, bytes)) or leaf is None:
         return None, f"{type(leaf).__name__}, not differentiated" if leaf is not None else "None, not differentiated"
     elif isinstance(leaf, (float, complex, np.generic)) or tree.is_numbers(leaf):
-        array = np.asarray(leaf)
+        try:
+            array = np.asarray(leaf)
+        except ValueError:
+            return None, "list with rows of unequal lengths, not an array"
     else:
         array = foreign.plain(leaf)
         if not isinstance(array, np.ndarray):
@@ -216,6 +242,7 @@ class Outputs:
 
     arrays: the differentiable leaves as real arrays. natives: how an upstream becomes what its output was.
     plain: whether the output is one array of numpy, so that the upstream is as it is.
+    owner: the layer's name, for messages.
     """
 
     template: Any
@@ -224,6 +251,7 @@ class Outputs:
     arrays: tuple[Array, ...]
     natives: tuple[foreign.Native | None, ...] = (None,)
     plain: bool = False
+    owner: str = "the layer"
 
     @property
     def several(self) -> bool:
@@ -232,6 +260,9 @@ class Outputs:
 
     def upstream(self, arrays: Sequence[Array]) -> Any:
         """The upstream nested as the output; zero for outputs that are not differentiable."""
+        if len(arrays) != len(self.arrays):
+            numbers = f"returned {len(self.arrays)} arrays, the upstream has {len(arrays)}"
+            raise LayerError(f"forward of {self.owner} {numbers}: return as many at all sizes of the inputs")
         if self.plain:
             return arrays[0]
         given = iter(arrays)
@@ -246,10 +277,12 @@ class Outputs:
 def take_outputs(out: Any, name: str) -> Outputs:
     """The output of a forward, taken apart; LayerError where there is no float array in it."""
     if type(out) is np.ndarray and out.dtype.kind == "f":
-        return Outputs(None, ("real",), (out.shape,), (out,), plain=True)
+        return Outputs(None, ("real",), (out.shape,), (out,), plain=True, owner=name)
     kinds, shapes, arrays = [], [], []
     natives = tuple(foreign.native(leaf) for _, leaf in tree.leaves(out))
     for path, leaf in tree.leaves(out):
+        if is_masked(leaf):
+            raise LayerError(f"forward of {name} returned a masked array: return its data, filled or compressed")
         value, reason = as_differentiable(leaf)
         if value is None and not isinstance(foreign.plain(leaf), (bool, int, np.ndarray, np.generic)):
             where = f" at {path}" if path else ""
@@ -261,7 +294,8 @@ def take_outputs(out: Any, name: str) -> Outputs:
     if not arrays:
         what = np.asarray(out).dtype if kinds else "nothing"
         raise LayerError(f"forward of {name} returned {what}, not a float array: it has no gradient")
-    return Outputs(out if tree.is_container(out) else None, tuple(kinds), tuple(shapes), tuple(arrays), natives)
+    template = out if tree.is_container(out) else None
+    return Outputs(template, tuple(kinds), tuple(shapes), tuple(arrays), natives, owner=name)
 
 
 def input_names(function: Callable[..., Any], number: int, skip: int = 0) -> list[str]:

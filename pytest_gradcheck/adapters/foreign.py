@@ -1,4 +1,4 @@
-"""Arrays of other libraries in layers written by hand: tensors of torch, arrays of jax.
+"""Arrays of other libraries in layers written by hand: tensors of torch, arrays of jax, subclasses of numpy's array.
 
 The core sees numpy arrays; the layer gets what its author gave, a tensor for a tensor.
 """
@@ -48,6 +48,27 @@ def native(leaf: Any) -> Native | None:
 
         return lambda array: need("jax.numpy").array(array, copy=True)
     return None
+
+
+#: Types of arrays that a layer cannot tell from a plain one.
+_AS_NUMPYS_OWN = (np.ndarray, np.memmap)
+
+
+def as_given(leaf: Any) -> Native | None:
+    """The same for an input, which is also given in its author's own subclass of numpy's array.
+
+    An output gets a plain upstream all the same: that it is a matrix may have come about by itself.
+    """
+    if isinstance(leaf, np.ndarray) and type(leaf) not in _AS_NUMPYS_OWN:
+        return lambda array: _viewed_as(leaf, array)
+    return native(leaf)
+
+
+def _viewed_as(leaf: Any, array: Array) -> Any:
+    made: Any = array.view(type(leaf))
+    if made.__array_finalize__ is not None:
+        made.__array_finalize__(leaf)  # what the author's array holds besides its numbers, as a unit
+    return made
 
 
 def _tensor_like(leaf: Any, array: Array) -> Any:

@@ -21,9 +21,10 @@ class FunctionsTarget(Target):
     def __init__(self, layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.layer, self.kwargs = layer, kwargs
         self.name = name_of(self.function)
-        self.inputs = Inputs(inputs, input_names(self.signature, len(inputs)))
+        self.inputs = Inputs(inputs, input_names(self.signature, len(inputs)), owner=self.name)
         self.arguments = self.inputs.arguments
         self.passed_through, self.positions = self.inputs.passed_through, self.inputs.names
+        self.remarks = self.inputs.remarks
 
     @property
     def function(self) -> Callable[..., Any]:

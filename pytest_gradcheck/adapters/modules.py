@@ -181,7 +181,11 @@ def copy_of(layer: Any) -> Any:
     try:
         return copy.deepcopy(layer)
     except Exception:
-        twin = copy.copy(layer)
+        try:
+            twin = copy.copy(layer)
+        except Exception as cause:
+            told = f"{type(layer).__name__} holds parameters and cannot be copied: {type(cause).__name__} ({cause})"
+            raise LayerError(f"{told}; the check works on a copy, so let copy.copy make one") from cause
         for name, value in places.attributes(layer).items():
             if isinstance(value, (np.ndarray, dict, list)):
                 try:

@@ -19,9 +19,10 @@ class ObjectTarget(Target):
     def __init__(self, layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.layer, self.kwargs = layer, kwargs
         self.name = type(layer).__name__
-        self.inputs = Inputs(inputs, input_names(forward_of(layer), len(inputs)))
+        self.inputs = Inputs(inputs, input_names(forward_of(layer), len(inputs)), owner=self.name)
         self.arguments = self.inputs.arguments
         self.passed_through, self.positions = self.inputs.passed_through, self.inputs.names
+        self.remarks = self.inputs.remarks
 
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at these values."""

@@ -21,9 +21,10 @@ class PairTarget(Target):
     def __init__(self, layer: tuple[Any, Any], inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.layer, self.kwargs = layer, kwargs
         self.name = pair_name(layer[0])
-        self.inputs = Inputs(inputs, input_names(layer[0], len(inputs)))
+        self.inputs = Inputs(inputs, input_names(layer[0], len(inputs)), owner=self.name)
         self.arguments = self.inputs.arguments
         self.passed_through, self.positions = self.inputs.passed_through, self.inputs.names
+        self.remarks = self.inputs.remarks
 
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at these values; the cache is kept."""

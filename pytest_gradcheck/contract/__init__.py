@@ -14,6 +14,7 @@ from pytest_gradcheck.settings import Settings
 from pytest_gradcheck.verdict import Clause, Finding
 
 from . import between, repeats, returned, sizes, upstreams, written
+from .compare import numbers
 from .records import FirstCall, Outcome, Ruling, begin, broken, kept, skipped
 from .scene import Scene, copies
 from .written import settled
@@ -97,6 +98,7 @@ def examine(first: FirstCall, settings: Settings) -> Outcome:
         return Outcome()
     skip = _reasons(settings)
     scene, record = Scene(first, settings), _Record()
+    scene.hopeless = _no_numbers(first)
     # Who leaves this clause out says that each forward serves one backward.
     scene.redo = "second-backward" in skip
     for name, rule in ON_FURTHER:
@@ -138,6 +140,14 @@ class _Record:
         return Outcome(tuple(self.findings.values()), tuple(self.clauses), notes, complete)
 
 
+def _no_numbers(first: FirstCall) -> str:
+    """Which gradient is no array of numbers, so that no two of them can be compared; nothing where all are."""
+    for name, gradient in zip(first.names, first.gradients, strict=False):
+        if gradient is not None and numbers(gradient) is None:
+            return f"the gradient of {name} is no array of numbers"
+    return ""
+
+
 def _reasons(settings: Settings) -> dict[str, str]:
     skip = dict(settings.skip or {})
     for name in skip:
@@ -147,4 +157,6 @@ def _reasons(settings: Settings) -> dict[str, str]:
 
 
 def _short(error: LayerError) -> str:
+    if error.__cause__ is None:
+        return " ".join(str(error).split())[:160]
     return f"the layer raised {type(error.__cause__).__name__}: {' '.join(str(error.__cause__).split())[:80]}"

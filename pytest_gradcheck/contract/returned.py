@@ -12,9 +12,9 @@ import numpy as np
 
 from pytest_gradcheck.errors import GradCheckError
 from pytest_gradcheck.settings import Settings
-from pytest_gradcheck.target import Array
 from pytest_gradcheck.verdict import MOST_INDICES, Finding
 
+from .compare import numbers
 from .records import FirstCall, Ruling, broken, kept
 
 
@@ -46,7 +46,7 @@ def shape(first: FirstCall, settings: Settings) -> Ruling:
             continue
         array = numbers(g)
         if array is None:
-            words = f"is a {type(g).__name__}, not an array: return an array of numbers of shape {value.shape}"
+            words = f"is {_not_numbers(g)}: return an array of numbers of shape {value.shape}"
         elif array.shape != value.shape:
             words = f"has shape {array.shape}, {name} has {value.shape}: {_way_to(value.shape, array.shape)}"
         else:
@@ -60,9 +60,9 @@ def dtype(first: FirstCall, settings: Settings) -> Ruling:
     """Each gradient that has a dtype has its argument's; lists and Python numbers have none."""
     found = []
     for (name, g), value in zip(_named(first), first.values, strict=False):
-        if not isinstance(g, (np.ndarray, np.generic)) or _like(g.dtype, value.dtype):
+        if not isinstance(g, (np.ndarray, np.generic)) or _like(g.dtype, value.dtype) or numbers(g) is None:
             continue
-        if settings.precision is not None and _like(g.dtype, np.dtype(settings.precision)):
+        if settings.precision is not None and _like(g.dtype, _shown_as(settings.precision)):
             continue
         way = "compute it without the detour through" if _narrower(g.dtype, value.dtype) else "cast it back from"
         message = (
@@ -71,6 +71,11 @@ def dtype(first: FirstCall, settings: Settings) -> Ruling:
         )
         found.append(Finding("dtype", message, argument=name, total=value.size, clause="dtype"))
     return broken("compared with the argument's dtype", *found) if found else kept("each as its argument's")
+
+
+def _shown_as(precision: str) -> np.dtype[Any]:
+    # numpy has no bfloat16; arrays of it are shown as float32.
+    return np.dtype("float32" if precision == "bfloat16" else precision)
 
 
 def device(first: FirstCall, settings: Settings) -> Ruling:
@@ -109,13 +114,10 @@ def finite(first: FirstCall, settings: Settings) -> Ruling:
     return kept("no NaN and no infinity" if not grown else note, note=note)
 
 
-def numbers(gradient: Any) -> Array | None:
-    """A gradient as an array of numbers; None where it is none."""
-    try:
-        array: Array = np.asarray(gradient)
-    except Exception:  # an array type may refuse with any error of its own, as one on another device does
-        return None
-    return array if array.dtype.kind in "fciub" else None
+def _not_numbers(g: Any) -> str:
+    if isinstance(g, np.ndarray):
+        return f"an array of dtype {g.dtype}, not of numbers"
+    return f"a {type(g).__name__}, not an array"
 
 
 def _named(first: FirstCall) -> Iterator[tuple[str, Any]]:
@@ -168,7 +170,7 @@ def _narrower(a: Any, b: Any) -> bool:
 def _device(array: Any) -> str | None:
     if isinstance(array, np.ndarray):
         return "cpu"
-    where = getattr(array, "device", None)
+    where = None if isinstance(array, type) else getattr(array, "device", None)
     if where is None or callable(where):
         return None
     words = str(where).lower()

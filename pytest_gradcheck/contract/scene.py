@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pytest_gradcheck.calls import Calls
-from pytest_gradcheck.settings import Settings
+from pytest_gradcheck.settings import PRECISIONS, Settings
 from pytest_gradcheck.target import Array, Target
 from pytest_gradcheck.verdict import Finding
 
@@ -109,7 +109,7 @@ class Scene:
 
     def _difference(self, now: Any, was: Any, allowed: Allowance | None) -> Difference | None:
         # Most answers are equal to the bit: the allowance is worked out only for those that are not.
-        if isinstance(now, np.ndarray) and isinstance(was, np.ndarray) and unchanged(now, was):
+        if isinstance(now, np.ndarray) and isinstance(was, np.ndarray) and _alike(now, was):
             return None
         return difference(now, was, allowed or self.repeated())
 
@@ -135,11 +135,16 @@ class Scene:
             first = self.first
             eps = coarsest(first.gradients, first.upstream, first.outputs)
             if self.settings.precision is not None:
-                eps = max(eps, float(np.finfo(self.settings.precision).eps))
+                eps = max(eps, PRECISIONS[self.settings.precision])
             eps = max(eps, self.calls.target.rounding or 0.0)
             tops = [largest(a) for a in (*first.upstream, *first.gradients)]
             self._sizes = eps, max(tops, default=0.0)
         return self._sizes
+
+
+def _alike(now: Array, was: Array) -> bool:
+    # Objects in an array may compare to anything.
+    return not (now.dtype.hasobject or was.dtype.hasobject) and unchanged(now, was)
 
 
 def copies(arrays: Sequence[Array]) -> list[Array]:

@@ -6,6 +6,7 @@ c k + c' k^2 + ...; the same table of halved steps removes one power per rung.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import numpy as np
 from .directions import Direction
 from .ladder import Estimate, amplification, extrapolate
 from .noise import Noise
-from .scales import Floats
+from .scales import Floats, norm, rms
 from .search import Measured
 from .sharpness import detection_limit
 from .stencil import Block, Claim, Stencil
@@ -62,16 +63,16 @@ def unbounded(estimate: Estimate) -> bool:
 def _change(
     moved: Sequence[Floats], center: Sequence[Floats], claim: Claim, eps: Sequence[float]
 ) -> tuple[float, float, float]:
-    total = square = rounded = 0.0
+    total = spread = rounded = 0.0
     for y, c, u, e in zip(moved, center, claim.upstream, eps, strict=True):
         change = (y - c) * u
         if claim.masked:
             change[u == 0.0] = 0.0
         total += float(change.sum())
-        square += float(np.dot(change, change))
+        spread = math.hypot(spread, norm(change))
         size = np.where(change != 0.0, u * np.maximum(np.abs(y), np.abs(c)), 0.0)
-        rounded += e * e * float(np.dot(size, size))
-    return total, square**0.5, rounded**0.5
+        rounded = math.hypot(rounded, e * norm(size))
+    return total, spread, rounded
 
 
 class OneSided:
@@ -136,7 +137,7 @@ class OneSided:
         i, positions = block.argument, block.positions()
         outcome, gradient = self.whole.outcomes[i], claim.gradients[i]
         weight = np.zeros(1) if gradient is None else self.stencil.weight(i, gradient)
-        typical = float(np.sqrt(np.mean(weight * weight)))
+        typical = rms(weight)
         floor = max(float(weight[positions].min(initial=np.inf)), 1e-3 * typical)
         limit = detection_limit([estimate.reach])
         unit = min(self.stencil.unit_of(i, int(p)) for p in positions[:64]) or 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from .ladder import Estimate
 from .noise import Noise
 from .probe import PILOT, SHARP, Prober
 from .rough import RoughOutputs
-from .scales import Floats, Group, groups
+from .scales import Floats, Group, groups, norm, rms
 from .search import LIMIT, Finds, Search
 from .sharpness import detection_limit
 from .stencil import Block, Claim, Index, Stencil
@@ -157,7 +158,7 @@ class Examination:
         for i in arguments:
             gradient = claim.gradients[i]
             weight = np.zeros(1) if gradient is None else self.stencil.weight(i, gradient)
-            typical = float(np.sqrt(np.mean(weight * weight)))
+            typical = rms(weight)
             if estimate.reach > BLIND * typical > 0:
                 return False
             outcome = self.outcomes[i]
@@ -226,7 +227,7 @@ class Examination:
         if group is None:
             gradient = claim.gradients[block.argument]
             weight = np.zeros(1) if gradient is None else self.stencil.weight(block.argument, gradient)
-            typical = float(np.sqrt(np.dot(weight, weight) / max(1, np.count_nonzero(weight))))
+            typical = norm(weight) / max(1, int(np.count_nonzero(weight))) ** 0.5
             group = Group(None, block.size, typical, 0.0)
         step = prober.h
         estimate = prober.pilot(block, claim)
@@ -335,13 +336,12 @@ class Examination:
         gradient = s.claim.gradients[s.block.argument]
         if gradient is None:
             return 0.0
-        weight = self.stencil.weight(s.block.argument, gradient)
-        return 1e-3 * float(np.sqrt(np.mean(weight * weight)))
+        return 1e-3 * rms(self.stencil.weight(s.block.argument, gradient))
 
     def _matters(self, s: Standing) -> bool:
         """Whether a group is large enough, beside its argument's gradient and the outputs, that it should be told."""
         outputs = zip(s.claim.upstream, self.stencil.center, strict=True)
-        size = float(np.sqrt(sum(float(np.dot(u * y, u * y)) for u, y in outputs)))
+        size = math.hypot(*(norm(u * y) for u, y in outputs))
         return s.group.typical > max(1e-3 * self._argument_floor(s), NEGLIGIBLE * size)
 
     def _look_for_entries(self, s: Standing, outcome: ArgumentOutcome, prober: Prober) -> None:

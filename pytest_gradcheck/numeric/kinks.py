@@ -18,7 +18,7 @@ import numpy.typing as npt
 from .directions import Direction
 from .noise import Noise
 from .owned import OwnedRule
-from .scales import Floats
+from .scales import Floats, norm, rms
 from .slopes import CLOSER, Breach, Entries, Mask, Slopes, breach_of, grows
 from .stencil import Block, Claim, Stencil, both_sides
 
@@ -235,13 +235,13 @@ class KinkRule:
             declared = self.stencil.declared(block, direction, gradient)
             low, high = float(flat @ np.minimum(left, right)), float(flat @ np.maximum(left, right))
             rounding = np.concatenate([np.abs(y) * e for y, e in zip(self.stencil.center, self.noise.eps, strict=True)])
-            doubt = 16 * self.noise.factor * float(np.linalg.norm(flat * rounding)) / self.relative
+            doubt = 16 * self.noise.factor * norm(flat * rounding) / self.relative
             doubt += 1e-6 * max(abs(low), abs(high))
             result.asked += 1
             # What one entry may be off by and hide in the room that all kinks together leave.
             nonzero = np.abs(gradient[gradient != 0.0])
             if nonzero.size:
-                typical = float(np.sqrt(np.mean(nonzero * nonzero))) * float(np.median(self.stencil.units[i]))
+                typical = rms(nonzero) * float(np.median(self.stencil.units[i]))
                 result.reach = max(result.reach, (0.5 * (high - low) + doubt) / typical)
             if np.isfinite(low + high) and not low - doubt <= declared <= high + doubt:
                 result.breaches.append(Breach(((i, -1),), declared, low, high, doubt))

@@ -7,13 +7,14 @@ probe's own spacing, since a float32 core inside float64 does not notice 64 unit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from .directions import CHUNK
-from .scales import Floats
+from .scales import Floats, norm
 from .stencil import Claim
 
 #: Argument, first position and number of entries of a block.
@@ -43,7 +44,7 @@ class Noise:
     def settle_dust(self, claim: Claim) -> None:
         """Fix below which size a slope counts as zero, from the upstream of the whole check."""
         sizes = zip(claim.upstream, self.center, strict=True)
-        self.dust = DUST * sum(_square(part * y[a : a + CHUNK]) for u, y in sizes for a, part in _parts(u)) ** 0.5
+        self.dust = DUST * math.hypot(*(norm(part * y[a : a + CHUNK]) for u, y in sizes for a, part in _parts(u)))
 
     def approximate(self, claim: Claim) -> float:
         """By how much the slope of upstream . y, per unit, may be off where the forward declares an accuracy.

@@ -7,6 +7,7 @@ layer's own copy and restored exactly.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from pytest_gradcheck.domain import Domain
 from pytest_gradcheck.target import Array
 
 from .directions import CHUNK, Direction
-from .scales import Floats, units
+from .scales import Floats, norm, units
 
 Index = npt.NDArray[np.intp]
 
@@ -371,13 +372,13 @@ def sums(
             change *= u[a:b]
             second *= u[a:b]
             slope += float(np.add.reduce(change))
-            spread += float(np.dot(change, change))
-            bend += float(np.dot(second, second))
+            spread = math.hypot(spread, norm(change))
+            bend = math.hypot(bend, norm(second))
             if out is not None:
                 out[a:b] = second
         if keep is not None and out is not None:
             keep.append(out)
-    return Sums(slope, spread**0.5, bend**0.5)
+    return Sums(slope, spread, bend)
 
 
 def rounding(
@@ -397,10 +398,10 @@ def rounding(
             size *= p[a:b] != m[a:b]
             if claim.masked:
                 size[u[a:b] == 0.0] = 0.0  # what is masked may be infinite
-            total += e * e * float(np.dot(size, size))
+            total = math.hypot(total, e * norm(size))
     if total == 0.0:
         return max(
             (e * float(np.abs(u * c).max(initial=0.0)) for c, u, e in zip(center, claim.upstream, eps, strict=True)),
             default=0.0,
         )
-    return float(total**0.5)
+    return total

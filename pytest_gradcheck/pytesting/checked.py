@@ -113,7 +113,7 @@ def _without_our_frames(error: GradCheckError) -> GradCheckError:
 
 def _first_foreign(traceback: TracebackType | None) -> TracebackType | None:
     package = __name__.partition(".")[0]
-    while traceback is not None and traceback.tb_next is not None:
+    while traceback is not None:
         if traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0] != package:
             break
         traceback = traceback.tb_next
