@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from .errors import GradCheckError, GradientInconclusive, GradientMismatch, Inva
 from .findings import Judged, Sitting
 from .hooks import manager
 from .lecture import EveryEntry
+from .nodes import located
 from .numeric.directions import mix
 from .observer import present
 from .precision import Precision, choose
@@ -88,11 +90,18 @@ def run(
         stack.enter_context(quiet())
         frozen = stack.enter_context(Frozen(target))
         check = Check(target, settings, frozen)
-        report = check.report(upstream)
+        report = located(check.report(upstream), target, partial(_alone, settings.seed))
         if observer is not None:
             observer.told(check, report)
     manager().hook.gradcheck_checked(layer=layer, report=report)
     return report
+
+
+def _alone(seed: int, layer: Any, inputs: Sequence[Array]) -> Report:
+    """A short check that nobody is told of: of one operation inside a graph."""
+    target = adapt(layer, tuple(inputs), {})
+    with Frozen(target) as frozen:
+        return Check(target, Settings(seed=seed, contract="values"), frozen).report(None)
 
 
 #: How the numbers are measured, by `method=`.

@@ -60,6 +60,7 @@ class Sitting:
         claimant.describe(precision.outputs)
         domains = domains_of(self.arguments, settings)
         self.stencil = Stencil(precision.calls, precision.values, domains)
+        self.stencil.writes = bool(first.changed_by_forward)
         self.stencil.take(precision.outputs)
         inside = INSIDE.get(settings.precision or "", 0.0)
         if precision.cast or inside:

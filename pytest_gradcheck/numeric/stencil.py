@@ -120,6 +120,8 @@ class Stencil:
         self.input_rounding = 2.0**-54
         #: Whether outputs must be copied, because the layer writes each into the buffer of the last.
         self.copies = False
+        #: Whether the layer must get copies, because its forward writes into what it is given.
+        self.writes = False
         self._buffer = np.empty(CHUNK)
         #: Flat positions of entries that stand on a bound, and the side (+1 or -1) that is inside.
         self.edges: list[dict[int, Index]] = [{} for _ in self.values]
@@ -180,7 +182,8 @@ class Stencil:
 
     def outputs(self) -> list[Floats]:
         """Outputs, flat, at the layer's copy as it is now."""
-        outputs = self.calls.forward(self.work) if self.copies else self.calls.borrowed(self.work)
+        work = [np.array(w) for w in self.work] if self.writes else self.work
+        outputs = self.calls.forward(work) if self.copies else self.calls.borrowed(work)
         if len(outputs) != len(self.shapes) or any(y.shape != s for y, s in zip(outputs, self.shapes, strict=True)):
             raise ShapeChanged([y.shape for y in outputs])
         return [flat64(y) for y in outputs]
