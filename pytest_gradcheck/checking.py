@@ -145,10 +145,13 @@ class Check:
         self.sitting = None
         try:
             judged = self._measure(first, self._comparable(first, contract[0]))
-            self.stages["values"] = self.meter.forward_evaluations
+            measured = self.meter.forward_evaluations
+            self.stages["values"] = measured - judged.explained
+            if judged.explained:
+                self.stages["diagnosis"] = judged.explained
             if self.settings.contract == "full":
                 contract.append(examine(first, self.settings))
-                self.stages["contract"] = self.meter.forward_evaluations - self.stages["values"]
+                self.stages["contract"] = self.meter.forward_evaluations - measured
         except BudgetSpent as end:
             spent = str(end)
             judged = self.sitting.result if self.sitting else judged

@@ -36,13 +36,17 @@ RESERVE = 12
 
 @dataclass(slots=True)
 class Judged:
-    """What measuring brought: results by argument, findings, notes, and why it could not be decided (or nothing)."""
+    """What measuring brought: results by argument, findings, notes, and why it could not be decided (or nothing).
+
+    explained: forward evaluations that the diagnosis took; none where nothing is wrong.
+    """
 
     arguments: list[ArgumentResult] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     undecided: str = ""
     vacuous: bool = False
+    explained: int = 0
 
 
 class Sitting:
@@ -158,16 +162,13 @@ class Sitting:
                 f"{argument.name}: sharpness {self.settings.sharpness:.1e} was asked and {outcome.relative:.1e} reached"
             )
         if outcome.hidden:
-            result.notes.append(
-                f"{outcome.hidden} entries of {argument.name} are too small beside the others to be told from zero"
-            )
+            hidden = f"{_many(outcome.hidden)} of {argument.name}"
+            result.notes.append(f"{hidden} too small beside the others to be told from zero")
         if outcome.infinite:
-            result.notes.append(
-                f"{outcome.infinite} entries of {argument.name} have an infinite slope: they were left out"
-            )
+            result.notes.append(f"the slope at {_many(outcome.infinite)} of {argument.name} is infinite: left out")
         if outcome.one_sided:
             result.notes.append(
-                f"{outcome.one_sided} entries of {argument.name} can move to one side only: one-sided differences"
+                f"{_many(outcome.one_sided)} of {argument.name} can move to one side only: one-sided differences"
             )
         elif outcome.left_domain:
             result.notes.append(
@@ -175,12 +176,12 @@ class Sitting:
             )
         kinks = max(outcome.rough, outcome.kinks.count)
         if kinks:
-            result.notes.append(
-                f"{kinks} entries or outputs of {argument.name} are on or near a kink, judged by their one-sided slopes"
-            )
+            told = "1 entry or output" if kinks == 1 else f"{kinks:,} entries or outputs"
+            result.notes.append(f"{told} of {argument.name} on or near a kink, judged by the one-sided slopes")
             if self.settings.nonsmooth == "fail" and outcome.kinks.count and verdict == "pass":
                 verdict = "fail"
-                message = f"{argument.name} stands on a kink at {outcome.kinks.count} outputs, and nonsmooth is 'fail'"
+                many = _many(outcome.kinks.count, "output", "outputs")
+                message = f"{argument.name} stands on a kink at {many}, and nonsmooth is 'fail'"
                 result.findings.append(Finding("region", message, argument.name, clause="smooth"))
         result.arguments.append(self._result(argument, outcome, verdict, kinks))
 
@@ -248,7 +249,7 @@ class Sitting:
         where = "where it stands on a kink" if single else "when the entries that share a kink move together"
         message = (
             f"the gradient of {argument.name} is outside the one-sided slopes {where}: "
-            f"declared {worst.declared:.6g}, allowed {worst.low:.6g} to {worst.high:.6g}"
+            f"declared {worst.declared:.6g}, allowed {worst.low + 0.0:.6g} to {worst.high + 0.0:.6g}"
         )
         entries = tuple(
             Entry(_index(b.entries[0][1], shape), b.declared, (b.low + b.high) / 2, (b.high - b.low) / 2 + b.doubt)
@@ -265,18 +266,21 @@ class Sitting:
         arguments = tuple(
             self._evidence(i, by_argument[i], claim) if i in by_argument else None for i in range(len(self.arguments))
         )
-        shapes = self.claimant.shapes
+        shapes, meter = self.claimant.shapes, self.first.calls.meter
         evidence = Evidence(
             target=self.precision.calls.target,
             values=tuple(self.precision.values),
             upstream=tuple(u.reshape(s) for u, s in zip(claim.upstream, shapes, strict=True)),
             outputs=tuple(c.reshape(s) for c, s in zip(self.stencil.center, shapes, strict=True)),
             arguments=arguments,
+            deadline=meter.deadline,
         )
+        if meter.max_evaluations is not None:
+            evidence.left = min(evidence.left, max(0, meter.max_evaluations - meter.forward_evaluations))
         numeric = [f for f in self.result.findings if f.clause == "gradient"]
         others = [f for f in self.result.findings if f.clause != "gradient"]
         self.result.findings = [*map(_asked_for_solver, diagnose(evidence, numeric)), *others]
-        meter = self.first.calls.meter
+        self.result.explained += evidence.forward_evaluations
         meter.forward_evaluations += evidence.forward_evaluations
         meter.backward_calls += evidence.backward_calls
 
@@ -338,6 +342,10 @@ class Sitting:
             self.result.notes.append(text)
         if self.settings.vacuous == "fail":
             self.result.findings.append(Finding("zero", text, still[0] if still else None, clause="vacuous"))
+
+
+def _many(count: int, one: str = "entry", many: str = "entries") -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _how_many(finds: Finds, size: int) -> tuple[int, str]:
