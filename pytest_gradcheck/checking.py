@@ -106,6 +106,8 @@ def _alone(seed: int, layer: Any, inputs: Sequence[Array]) -> Report:
 
 #: How the numbers are measured, by `method=`.
 WAYS: dict[str, type[Sitting]] = {"probes": Sitting, "every-entry": EveryEntry, "complex-step": ComplexStep}
+#: Binary exponent from which on an output's upstream is chosen to bring their product back to the size of one.
+LARGEST_EXPONENT = 256
 #: Clauses whose breach is as often a symptom of a wrong formula as a cause of its own.
 WEAK = ("upstream",)
 
@@ -269,7 +271,15 @@ def random_upstream(y: Array, seed: int, which: int) -> Array:
     """
     rng = np.random.Generator(np.random.PCG64(mix(seed, which, 1)))
     numbers = rng.uniform(-1.0, 1.0, y.shape)
-    return np.asarray(numbers + np.copysign(0.5, numbers), y.dtype if y.dtype.kind == "f" else np.float64)
+    numbers += np.copysign(0.5, numbers)
+    return np.asarray(_levelled(numbers, y), y.dtype if y.dtype.kind == "f" else np.float64)
+
+
+def _levelled(upstream: Array, y: Array) -> Array:
+    """The upstream divided by a power of two where an output is so large that its square could leave the numbers."""
+    exponents = np.frexp(y)[1] if y.dtype.kind == "f" else np.zeros(y.shape, np.intc)
+    large = np.abs(exponents) > LARGEST_EXPONENT
+    return np.ldexp(upstream, np.where(large, -exponents, 0)) if large.any() else upstream
 
 
 def _said(finding: Any, earlier: Sequence[Any]) -> bool:

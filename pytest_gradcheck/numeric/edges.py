@@ -40,7 +40,7 @@ def one_sided(
         total, square, rounded = _change(moved, stencil.center, claim, noise.eps)
         slopes.append(total / t)
         once, spread = max(once, rounded), square / t
-    if not np.isfinite(slopes).all():
+    if not np.isfinite([*slopes, spread]).all():
         return Estimate(declared, np.nan, np.inf, np.inf, step, RUNGS, np.nan, (), finite=False)
     value, truncation = extrapolate(slopes, power=1)
     changes = np.abs(np.diff(slopes))
@@ -50,6 +50,8 @@ def one_sided(
     tremble = noise.factor * once
     sigma = amplification(RUNGS, 1) * 2**0.5 * tremble / step
     growing = tuple(abs(s) for s in slopes)
+    if not np.isfinite((value, truncation, sigma)).all():
+        return Estimate(declared, np.nan, np.inf, np.inf, step, RUNGS, np.nan, (), finite=False)
     return Estimate(declared, value, truncation, sigma, step, RUNGS, max(spread, abs(value)), growing, tremble)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import hypot
 
 import numpy as np
 
@@ -141,10 +142,12 @@ class Prober:
         # x + t d is itself rounded, by up to half a unit in the last place of x, and seen through the gradient.
         inputs = moved * self.stencil.input_rounding * 2 ** (rungs - 1) / step
         outputs = amplification(rungs) * tremble / (2**0.5 * step)
-        noise = float(np.sqrt(outputs**2 + inputs**2 + shaken**2))
+        noise = hypot(outputs, inputs, shaken)
         truncation += self.noise.approximate(claim) + self.noise.dust
         bends = tuple(s.bend for s in results)
         seen = results[-1].spread / (2 * step / 2 ** (rungs - 1))
+        if not np.isfinite((value, truncation, noise, scale)).all():
+            return Estimate(declared, np.nan, np.inf, np.inf, step, rungs, np.nan, (), finite=False)
         return Estimate(declared, value, truncation, noise, step, rungs, scale, bends, tremble, seen=seen)
 
     def _sizes(self, block: Block, claim: Claim) -> tuple[float, float, float]:

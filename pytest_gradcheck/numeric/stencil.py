@@ -85,8 +85,8 @@ class Sums:
 
     @property
     def finite(self) -> bool:
-        """Whether no output left the numbers."""
-        return bool(np.isfinite(self.slope) and np.isfinite(self.bend))
+        """Whether no output left the numbers, nor any square of one."""
+        return bool(np.isfinite(self.slope) and np.isfinite(self.spread) and np.isfinite(self.bend))
 
 
 @dataclass(slots=True)
