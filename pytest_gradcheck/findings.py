@@ -203,7 +203,7 @@ class Sitting:
         if outcome.settled:
             return True
         i, worst = outcome.argument, outcome.finds.wrong[:3]
-        if not any(self._wrong(i, m, claim) for m in worst):
+        if not any(self._wrong(i, m, claim, claim) for m in worst):
             return False
         for turn in range(3):
             rng = np.random.default_rng([self.settings.seed & 0xFFFFFFFF, turn, 5])
@@ -212,7 +212,7 @@ class Sitting:
                 for u in claim.upstream
             ]
             theirs = self.claimant.of(other)
-            if any(self._wrong(i, m, theirs) for m in worst):
+            if any(self._wrong(i, m, theirs, claim) for m in worst):
                 return True
         # Wrong for this upstream alone: no derivative depends on the sign of the upstream, so it is wrong all the same.
         return any(abs(m.declared - m.numeric) > 100 * m.bar for m in worst)
@@ -220,12 +220,17 @@ class Sitting:
     def _block(self, i: int) -> Block:
         return Block(i, (0, self.stencil.flat[i].size))
 
-    def _wrong(self, i: int, m: Measured, claim: Claim) -> bool:
-        """Whether an entry is wrong at a third of the step that suits it best, in another direction."""
+    def _wrong(self, i: int, m: Measured, claim: Claim, first: Claim) -> bool:
+        """Whether an entry is wrong at a third of the step that suits it best, in another direction.
+
+        Where the claim is the first one, both looks must have measured much the same: noise is never twice alike.
+        """
         pilot = self.prober.pilot(Block(i, (m.position, m.position + 1)), claim, draw=7)
         step = self.prober.step_for(pilot, SINGLE) / 3
         second = Prober(self.stencil, self.noise, mix(self.prober.seed, 3), self.settings.h / 3, step)
-        return Search(second, pilot, 0.0, 0.0).entry(i, m.position, claim).state == "wrong"
+        again = Search(second, pilot, 0.0, 0.0).entry(i, m.position, claim)
+        apart = abs(again.numeric - m.numeric)
+        return again.state == "wrong" and (claim is not first or apart <= 0.5 * abs(m.declared - m.numeric))
 
     def _finding(self, argument: Argument, outcome: ArgumentOutcome) -> Finding:
         wrong, finds, size = outcome.finds.wrong, outcome.finds, argument.value.size

@@ -1,7 +1,7 @@
 """Runs the search for telling inputs.
 
 python -m benchmarks.telling [--seeds 5] [--only tie]
-python -m benchmarks.telling --right --examples 2000
+python -m benchmarks.telling --right --examples 2000 --jobs 2
 python -m benchmarks.telling --speed
 python -m benchmarks.telling --engine --examples 2000
 """
@@ -13,7 +13,10 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
 from typing import Any
 
 import hypothesis
@@ -106,19 +109,35 @@ def wrong_ones(cases: Sequence[Telling], seeds: int, examples: int) -> int:
     return 0 if found >= 0.95 * runs and small >= 0.95 * found else 1
 
 
-def right_ones(cases: Sequence[Telling], seeds: int, examples: int, show: bool) -> int:
+def right_ones(names: Sequence[str], seeds: int, examples: int, show: bool, jobs: int) -> int:
     """Each right layer: what its examples came to."""
     refused = 0
-    for case in cases:
-        for seed in range(seeds):
-            row = search(case, False, seed, examples)
+    work = [(name, seed, examples) for name in names for seed in range(seeds)]
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        rows = map(_right_one, work) if jobs == 1 else pool.map(_right_one, work)
+        for (name, _, _), row in zip(work, rows, strict=True):
             refused += bool(row.message)
             word = "REFUSED" if row.message else "accepted"
-            print(f"{case.name:34} {word} {row.tally}, {row.seconds:.1f} s", flush=True)
+            print(f"{name:34} {word} {row.tally}, {row.seconds:.1f} s", flush=True)
             if row.message and show:
                 print(row.message)
-    print(f"\n{len(cases)} right layers, {examples} examples each, {refused} refused")
+    print(f"\n{len(names)} right layers, {examples} examples each, {refused} refused")
     return int(refused > 0)
+
+
+@cache
+def _right_cases() -> dict[str, Telling]:
+    """The right twins of the bugs, and the right layers of the corpus, by name."""
+    from benchmarks.telling.declared import right_layers
+
+    twins = {f"{case.name} (twin)": case for case in BUGS}
+    return twins | {case.name: case for case in right_layers()}
+
+
+def _right_one(job: tuple[str, int, int]) -> Found:
+    """One right layer; a function of the module, so that a process pool can send it."""
+    name, seed, examples = job
+    return search(_right_cases()[name], False, seed, examples)
 
 
 def speed(examples: int = 100, repeats: int = 5) -> int:
@@ -203,19 +222,17 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--examples", type=int, default=0, help="200 for bugs, 2,000 for right layers and graphs")
     parser.add_argument("--only", default="", metavar="REGEX", help="only cases whose name matches")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at the same time, with --right")
     parser.add_argument("--show", action="store_true", help="the message of each right layer that is refused")
     args = parser.parse_args(argv)
     if args.speed:
         return speed()
     if args.engine:
         return engine(args.examples or 2000)
-    cases = [case for case in BUGS if re.search(args.only, case.name)]
     if not args.right:
-        return wrong_ones(cases, args.seeds, args.examples or 200)
-    from benchmarks.telling.declared import right_layers
-
-    cases += [case for case in right_layers() if re.search(args.only, case.name)]
-    return right_ones(cases, args.seeds, args.examples or 2000, args.show)
+        return wrong_ones([case for case in BUGS if re.search(args.only, case.name)], args.seeds, args.examples or 200)
+    names = [name for name in _right_cases() if re.search(args.only, name)]
+    return right_ones(names, args.seeds, args.examples or 2000, args.show, args.jobs)
 
 
 if __name__ == "__main__":

@@ -314,8 +314,7 @@ class Examination:
         unit = self.stencil.units[i]
         largest_unit = float(np.min(unit[unit > 0], initial=np.inf)) if isinstance(unit, np.ndarray) else unit
         outcome.absolute = max(outcome.absolute, limit / largest_unit)
-        hidden = s.hidden
-        if not hidden:
+        if not s.hidden and (relative <= 1.0 or self._matters(s)):
             outcome.relative = max(outcome.relative, relative, self.least)
         elif self._matters(s):
             outcome.blind = "its gradient is smaller than what the noise of the forward hides"
@@ -371,9 +370,10 @@ class Examination:
                 outcome.absolute = max(outcome.absolute, reach / unit)
         unit = self.stencil.unit_of(i, int(s.block.positions()[0])) or 1.0
         outcome.absolute = max(outcome.absolute, limit / unit)
+        relative = limit / floor if floor > 0 else 0.0
+        if (vague or relative > 1.0) and s.group.typical > 0 and not self._matters(s):
+            outcome.hidden += s.block.size
+            return
         if vague and s.group.typical > 0:
-            if not self._matters(s):
-                outcome.hidden += s.block.size
-                return
             outcome.blind = outcome.blind or "its gradient is smaller than what the noise of the forward hides"
-        outcome.relative = max(outcome.relative, limit / floor if floor > 0 else 0.0, self.least)
+        outcome.relative = max(outcome.relative, relative, self.least)
