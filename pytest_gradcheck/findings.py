@@ -186,7 +186,7 @@ class Sitting:
         result.arguments.append(self._result(argument, outcome, verdict, kinks))
 
     def _result(self, argument: Argument, outcome: ArgumentOutcome, verdict: Verdict, kinks: int) -> ArgumentResult:
-        failed = verdict == "fail" or bool(outcome.blind) or outcome.covered == 0
+        failed = verdict == "fail" or bool(outcome.blind) or outcome.covered <= outcome.hidden
         return ArgumentResult(
             argument.name, argument.value.shape, str(argument.value.dtype), argument.value.size, verdict,
             error=self._worst(outcome), sharpness=None if failed else outcome.relative,
