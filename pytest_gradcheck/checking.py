@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from .hands import Hands
 from .hooks import manager
 from .keeping import Kept
 from .lecture import EveryEntry
+from .nodes import located
 from .numeric.directions import mix
 from .observer import present
 from .precision import Precision, choose
@@ -99,6 +101,8 @@ def run(
         if observer is not None:
             observer.begun(check)
         report = check.report(upstream)
+        if not check.meter.interrupted:
+            report = located(report, target, partial(_alone, settings.seed))
         if observer is not None:
             observer.told(check, report)
     if check.meter.interrupted:
@@ -115,8 +119,17 @@ def interrupt(report: Report) -> KeyboardInterrupt:
     return stopped
 
 
+def _alone(seed: int, layer: Any, inputs: Sequence[Array]) -> Report:
+    """A short check that nobody is told of: of one operation inside a graph."""
+    target = adapt(layer, tuple(inputs), {})
+    with Frozen(target) as frozen:
+        return Check(target, Settings(seed=seed, contract="values"), frozen).report(None)
+
+
 #: How the numbers are measured, by `method=`.
 WAYS: dict[str, type[Sitting]] = {"probes": Sitting, "every-entry": EveryEntry, "complex-step": ComplexStep}
+#: Binary exponent from which on an output's upstream is chosen to bring their product back to the size of one.
+LARGEST_EXPONENT = 256
 #: Clauses whose breach is as often a symptom of a wrong formula as a cause of its own.
 WEAK = ("upstream",)
 
@@ -162,10 +175,13 @@ class Check:
         with Hands(first, precision, self.settings) as hands:
             try:
                 judged = self._measure(first, self._comparable(first, contract[0]), precision, hands)
-                self.stages["values"] = self.meter.forward_evaluations
+                measured = self.meter.forward_evaluations
+                self.stages["values"] = measured - judged.explained
+                if judged.explained:
+                    self.stages["diagnosis"] = judged.explained
                 if self.settings.contract == "full":
                     contract.append(hands.contract() or examine(first, self.settings))
-                    self.stages["contract"] = self.meter.forward_evaluations - self.stages["values"]
+                    self.stages["contract"] = self.meter.forward_evaluations - measured
             except (Unfinished, KeyboardInterrupt) as end:
                 spent = str(end)
                 if isinstance(end, KeyboardInterrupt):
@@ -287,7 +303,15 @@ def random_upstream(y: Array, seed: int, which: int) -> Array:
     """
     rng = np.random.Generator(np.random.PCG64(mix(seed, which, 1)))
     numbers = rng.uniform(-1.0, 1.0, y.shape)
-    return np.asarray(numbers + np.copysign(0.5, numbers), y.dtype if y.dtype.kind == "f" else np.float64)
+    numbers += np.copysign(0.5, numbers)
+    return np.asarray(_levelled(numbers, y), y.dtype if y.dtype.kind == "f" else np.float64)
+
+
+def _levelled(upstream: Array, y: Array) -> Array:
+    """The upstream divided by a power of two where an output is so large that its square could leave the numbers."""
+    exponents = np.frexp(y)[1] if y.dtype.kind == "f" else np.zeros(y.shape, np.intc)
+    large = np.abs(exponents) > LARGEST_EXPONENT
+    return np.ldexp(upstream, np.where(large, -exponents, 0)) if large.any() else upstream
 
 
 def _upstream_of(given: Any, y: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .calls import Calls
 from .contract.compare import numbers
-from .errors import LayerError
+from .errors import GradCheckError, LayerError
 from .numeric.directions import CHUNK
 from .numeric.scales import Floats, rms
 from .numeric.stencil import Claim, ShapeChanged
@@ -19,6 +19,8 @@ from .target import Array
 TREMBLE = 2.0**-50
 #: Relative size of a shift that moves every float64 computation, and no float32 one.
 NUDGE = 2.0**-40
+#: One that any precision notices where outputs move at all.
+SHOVE = 2.0**-6
 
 
 class Claimant:
@@ -90,13 +92,25 @@ class Claimant:
         ]
 
     def moves(self, units: Sequence[float | Floats]) -> bool:
-        """Whether any output notices a shift that float64 can see and float32 cannot.
+        """Whether outputs notice a shift that float64 can see and float32 cannot; True as well where nothing can tell.
 
-        It is asked a little beside the centre, which may be a stationary point; units: size of each argument's steps.
+        It is asked a little beside the centre, which may be a stationary point, and among ordinary numbers of the same
+        signs: where a forward cancels or saturates, float64 may not notice either. units: of each argument's steps.
         """
-        beside = [_beside(v, unit, 0.0) for v, unit in zip(self.values, units, strict=True)]
-        nudged = [_beside(v, unit, NUDGE) for v, unit in zip(self.values, units, strict=True)]
-        before, after = self.calls.forward(beside), self.calls.forward(nudged)
+        near = [[_beside(v, u, by) for v, u in zip(self.values, units, strict=True)] for by in (0.0, NUDGE, SHOVE)]
+        far = [[shifted(_ordinary(v, i), i, by) for i, v in enumerate(self.values)] for by in (0.0, NUDGE, SHOVE)]
+        still = False
+        for centre, nudged, shoved in (near, far):
+            try:
+                if self._differ(centre, nudged):
+                    return True
+                still |= self._differ(centre, shoved)
+            except GradCheckError:  # the layer is not defined there
+                continue
+        return not still
+
+    def _differ(self, one: list[Array], other: list[Array]) -> bool:
+        before, after = self.calls.forward(one), self.calls.forward(other)
         return any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(before, after, strict=True))
 
 
@@ -114,6 +128,12 @@ def _beside(value: Array, unit: float | Floats, nudge: float) -> Array:
     signs = np.where(np.arange(value.size) % 2, 1.0, -1.0)
     moved = value.reshape(-1) + signs * (2.0**-9 * (1.0 + 0.37 * np.cos(np.arange(value.size))) + nudge) * unit
     return np.asarray(moved.reshape(value.shape), np.float64)
+
+
+def _ordinary(value: Array, i: int) -> Array:
+    """Numbers between 0.3 and 0.9 with the signs of the values, other ones for each argument."""
+    sizes = 0.6 + 0.3 * np.cos(np.arange(value.size) * 1.7 + 0.9 * i).reshape(value.shape)
+    return np.asarray(np.where(value < 0, -sizes, sizes))
 
 
 def shifted(value: Array, i: int, by: float) -> Array:

@@ -86,9 +86,14 @@ class Scene:
         return Allowance.repeated(*self._measure(), self.slack)
 
     def rearranged(self, factor: float = 1.0) -> Allowance:
-        """What two runs may differ by whose sums ran in another order; `factor` when both are scaled by it."""
+        """What two runs may differ by whose sums ran in another order; `factor` when both are scaled by it.
+
+        The terms that cancel may be as large as upstream times output, which no gradient shows.
+        """
         eps, terms = self._measure()
-        return Allowance.rearranged(eps, factor * terms, self.slack)
+        pairs = zip(self.first.upstream, self.first.outputs, strict=False)
+        products = max((largest(u) * largest(y) for u, y in pairs), default=0.0)
+        return Allowance.rearranged(eps, factor * max(terms, products), self.slack)
 
     def differing(self, now: Sequence[Any], was: Sequence[Any], allowed: Allowance | None = None) -> list[Difference]:
         """Where two answers differ, outputs or gradients; empty where they agree."""

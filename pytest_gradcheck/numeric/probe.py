@@ -160,7 +160,7 @@ class Prober:
         value, truncation = extrapolate(slopes)
         size, moved, shaken = self._sizes(block, claim)
         scale = max(results[-1].spread / (2 * step / 2 ** (rungs - 1)), size)
-        tremble = self.noise.of(block.key) * once
+        tremble = max(self.noise.of(block.key) * once, self.noise.absolute(block.key))
         if not self.noise.sure(block.key):
             # A few samples may tremble less than they could; no forward is more exact than its condition allows.
             tremble = max(tremble, min(self.noise.eps) * scale)
@@ -168,9 +168,11 @@ class Prober:
         inputs = moved * self.stencil.input_rounding * 2 ** (rungs - 1) / step
         outputs = amplification(rungs) * tremble / (2**0.5 * step)
         noise = math.hypot(outputs, inputs, shaken)
-        truncation += self.noise.approximate(claim) + self.noise.dust
+        truncation += self.noise.approximate(claim, scale) + self.noise.dust
         bends = tuple(s.bend for s in results)
         seen = results[-1].spread / (2 * step / 2 ** (rungs - 1))
+        if not np.isfinite((value, truncation, noise, scale)).all():
+            return Estimate(declared, np.nan, np.inf, np.inf, step, rungs, np.nan, (), finite=False)
         return Estimate(declared, value, truncation, noise, step, rungs, scale, bends, tremble, seen=seen)
 
     def _sizes(self, block: Block, claim: Claim) -> tuple[float, float, float]:

@@ -14,6 +14,7 @@ from pytest_gradcheck.adapters import adapt_any
 from pytest_gradcheck.calls import quiet
 from pytest_gradcheck.checking import check
 from pytest_gradcheck.errors import GradCheckError, InvalidInput, LayerError
+from pytest_gradcheck.nodes import steps
 from pytest_gradcheck.target import Array, Target
 from pytest_gradcheck.verdict import Finding, Report, Verdict
 
@@ -102,13 +103,8 @@ def _of_list(layers: Sequence[Any], inputs: tuple[Any, ...]) -> Iterator[Member]
 
 def _of_graph(graph: Any, inputs: tuple[Any, ...]) -> Iterator[Member]:
     """The operations of a graph, operands before results, at the values of one forward pass."""
-    values = graph.run(dict(zip(graph.inputs, inputs, strict=True)) if inputs else None).values
-    for place, node in enumerate(graph.nodes):
-        if node.operation is None or node in graph.cut or node not in graph.varying:
-            continue
-        operands = tuple(np.array(values[operand]) for operand in node.operands)
-        title = f"node {place} ({node.name or node.operation.name})"
-        yield Member(title, node.operation.as_layer(**node.parameters), operands, named=False)
+    for step in steps(graph, inputs):
+        yield Member(step.place, step.layer, step.operands, named=False)
 
 
 def _outputs(member: Member) -> tuple[Array, ...]:
