@@ -16,7 +16,7 @@ import numpy as np
 from pytest_gradcheck.errors import InvalidInput, UnknownLayer
 from pytest_gradcheck.target import Argument, Target
 
-from . import modules, objects, pairs, thirdparty, tree
+from . import modules, objects, pairs, places, thirdparty, tree
 from .binding import own_copy
 from .declared import Declared
 from .selection import Wanted, select
@@ -102,7 +102,8 @@ def nothing_to_differentiate(target: Target) -> str:
     if not target.passed_through:
         return f"{target.name} has no inputs and no parameters: give the inputs after the layer"
     name, reason = target.passed_through[0]
-    return f"no argument of {target.name} is a float array ({name}: {reason}): cast {name} to float"
+    way_out = "say where it is with declare.module" if reason == places.HELD else f"cast {name} to float"
+    return f"no argument of {target.name} is a float array ({name}: {reason}): {way_out}"
 
 
 def unknown(layer: Any, when_called: str) -> str:

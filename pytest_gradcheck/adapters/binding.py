@@ -171,6 +171,11 @@ def as_differentiable(leaf: Any) -> tuple[Array | None, str]:
     return None, f"{array.dtype} array, not differentiated"
 
 
+GRADIENT_NAMES = (
+    "d{}", "d_{}", "grad_{}", "{}_grad", "dLd{}", "dL_d{}", "g{}", "grad{}", "{}_gradient", "gradient_{}",
+)  # fmt: skip
+
+
 def find_named(gradients: dict[Any, Any], name: str) -> Any:
     """The gradient of an argument in a dict that names it `x`, `dx`, `d_x`, `grad_x`, `x_grad` or `dLdx`."""
     for key in gradient_names(name):
@@ -180,8 +185,16 @@ def find_named(gradients: dict[Any, Any], name: str) -> Any:
 
 
 def gradient_names(name: str) -> tuple[str, ...]:
-    """The names under which authors hold the gradient of an argument, the plainest first."""
-    return (name, f"d{name}", f"d_{name}", f"grad_{name}", f"{name}_grad", f"dLd{name}", f"g{name}", f"grad{name}")
+    """The names under which authors hold the gradient of an argument, the plainest first.
+
+    Of `_W` they are `_dW` or `dW` and the like: what is private has a private gradient.
+    """
+    bare = name.lstrip("_") or name
+    names = [form.format(bare) for form in GRADIENT_NAMES]
+    if bare == name:
+        return (name, *names)
+    under = name[: len(name) - len(bare)]
+    return (name, *(under + each for each in names), f"{name}_grad", *names)
 
 
 def to_real(array: Any) -> Array:

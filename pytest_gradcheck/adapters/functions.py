@@ -74,8 +74,14 @@ class ValueTarget(FunctionsTarget):
         returned = self.run(values)
         if not isinstance(returned, (tuple, list)) or len(returned) != 2:
             raise LayerError(f"{self.name} returned {what(returned)}, not (value, gradient)")
-        self.gradient = returned[1]
+        self.gradient = self._as_input(returned[1])
         return (scalar(returned[0], self.name),)
+
+    def _as_input(self, gradient: Any) -> Any:
+        """The gradient of a single input that was put together from plain numbers, as an array."""
+        made = as_array(gradient) if len(self.positions) == 1 else gradient
+        fits = isinstance(made, np.ndarray) and len(self.arguments) == 1 and made.shape == self.arguments[0].value.shape
+        return made if fits else gradient
 
     def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:
         """The gradient of the last call times the upstream, a number."""
@@ -111,6 +117,17 @@ def scalar(value: Any, name: str) -> Array:
         shown = reason.split(",")[0] if array is None else f"shape {array.shape}"
         raise LayerError(f"the value of {name} is of {shown}: an objective returns one float")
     return array
+
+
+def as_array(gradient: Any) -> Any:
+    """A list or tuple of numbers or rows as an array, as an optimiser takes it; anything else as it is."""
+    if not isinstance(gradient, (list, tuple)):
+        return gradient
+    try:
+        made = np.asarray(gradient)
+    except ValueError:
+        return gradient
+    return made.astype(np.float64) if made.dtype.kind in "iuf" else gradient
 
 
 def times(gradient: Any, upstream: Array) -> Any:
