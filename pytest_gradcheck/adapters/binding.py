@@ -6,7 +6,7 @@ Complex arrays are shown to the core as real ones with a last axis of two (real,
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import FunctionType, MethodType
@@ -103,6 +103,7 @@ class Inputs:
         if self._plain:
             return list(returned)
         tops = self._kinds_by_input()
+        pairs: Iterable[tuple[Any, Any, list[str]]]
         if len(returned) == len(tops):
             pairs = zip(self._template, returned, tops, strict=True)
         elif len(returned) == len(self.arguments):
@@ -111,9 +112,12 @@ class Inputs:
             asked = [
                 (top, kinds) for top, kinds in zip(self._template, tops, strict=True) if set(kinds) != {"constant"}
             ]
-            if len(returned) != len(asked):
+            if len(returned) == len(asked):
+                pairs = zip([top for top, _ in asked], returned, [kinds for _, kinds in asked], strict=True)
+            elif self._is_as_the_input(returned):
+                pairs = zip(self._template, (returned,), tops, strict=True)
+            else:
                 return list(returned)
-            pairs = zip([top for top, _ in asked], returned, [kinds for _, kinds in asked], strict=True)
         gradients = []
         for top, gradient, kinds in pairs:
             parts = tree.aligned(top, gradient)
@@ -122,20 +126,39 @@ class Inputs:
             gradients += parts
         return gradients
 
+    def _is_as_the_input(self, returned: Any) -> bool:
+        """Whether a gradient is nested as the one input there is."""
+        if len(self._template) != 1:
+            return False
+        (top,) = self._template
+        if isinstance(top, dict):
+            return isinstance(returned, dict) and all(key in top and alike(top[key], g) for key, g in returned.items())
+        return tree.is_container(top) and not isinstance(returned, dict) and len(returned) == len(top)
+
     def _kinds_by_input(self) -> list[list[str]]:
         kinds = iter(self._kinds)
         return [[next(kinds) for _ in range(tree.count(top))] for top in self._template]
 
     def _by_name(self, returned: dict[Any, Any]) -> list[Any]:
         names = [argument.name for argument in self.arguments]
-        flat = {name: find_named(returned, name) for name in names}
-        if any(value is not None for value in flat.values()) or set(returned) & set(names):
-            return [flat[name] for name in names]
-        tops = {name: find_named(returned, name) for name in self.names}
-        if not any(value is not None for value in tops.values()):
-            known = ", ".join(map(repr, names))
-            raise LayerError(f"backward returned gradients named {list(returned)}: name them as the arguments, {known}")
-        return self._by_position([tops[name] for name in self.names])
+        known = {key for name in (*names, *self.names) for key in gradient_names(name)}
+        if self._is_as_the_input(returned) and not known & set(returned) - set(self._template[0]):
+            return self._by_position((returned,))
+        if not known & set(returned):
+            said = ", ".join(map(repr, names))
+            raise LayerError(f"backward returned gradients named {list(returned)}: name them as the arguments, {said}")
+        if self._plain:
+            return [find_named(returned, name) for name in names]
+        tops = []
+        for top, name, kinds in zip(self._template, self.names, self._kinds_by_input(), strict=True):
+            # A nested input is named as a whole, or leaf by leaf.
+            leaves = [find_named(returned, path) for path, _ in tree.leaves(top, name)]
+            alone = any(leaf is not None for leaf in leaves)
+            parts = leaves if alone else tree.aligned(top, find_named(returned, name))
+            if len(parts) == len(kinds):
+                parts = [part for part, kind in zip(parts, kinds, strict=True) if kind != "constant"]
+            tops += parts
+        return tops
 
     def _in_real(self, gradients: list[Any]) -> list[Any]:
         if "complex" not in self._kinds:
@@ -145,6 +168,11 @@ class Inputs:
             return gradients
         shown = zip(kinds, gradients, self.arguments, strict=True)
         return [as_shown(g, a.value.shape[:-1]) if kind == "complex" else g for kind, g, a in shown]
+
+
+def alike(value: Any, gradient: Any) -> bool:
+    """Whether a gradient is nested where its value is; None stands for any."""
+    return gradient is None or tree.is_container(gradient) == tree.is_container(value)
 
 
 def own_copy(constant: Any) -> Any:

@@ -53,7 +53,7 @@ class PullbackTarget(FunctionsTarget):
         if not is_pulled(returned):
             raise LayerError(f"{self.name} returned {what(returned)}, not (output, pullback)")
         out, self.pullback = returned
-        self.outputs = take_outputs(out, self.name)
+        self.outputs = take_outputs(self.keep(out), self.name)
         return self.outputs.arrays
 
     def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:
@@ -102,7 +102,7 @@ class ElementwiseTarget(FunctionsTarget):
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The function at these values, which are kept for the derivative."""
         self.values = [value.copy() for value in values]
-        return take_outputs(self.run(values), self.name).arrays
+        return take_outputs(self.keep(self.run(values)), self.name).arrays
 
     def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:
         """Upstream times derivative, entry by entry; a derivative of another shape comes as it is."""

@@ -26,7 +26,7 @@ class ObjectTarget(Target):
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at these values."""
         out = forward_of(self.layer)(*self.inputs.rebuilt(values), **self.kwargs)
-        self.outputs = take_outputs(out, self.name)
+        self.outputs = take_outputs(self.keep(out), self.name)
         return self.outputs.arrays
 
     def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:

@@ -41,7 +41,7 @@ class PairTarget(Target):
             what = f"{len(returned)} values" if isinstance(returned, tuple) else type(returned).__name__
             raise LayerError(f"forward of {self.name} returned {what}: a pair's forward returns (output, cache)")
         out, self.cache = returned
-        self.outputs = take_outputs(out, self.name)
+        self.outputs = take_outputs(self.keep(out), self.name)
         return self.outputs.arrays
 
     def _is_flat(self, number: int) -> bool:

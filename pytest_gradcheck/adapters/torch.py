@@ -126,7 +126,7 @@ class TorchTarget(Target):
     def _taken(self, out: Any) -> tuple[Array, ...]:
         torch = need("torch")
 
-        tensors = [leaf for _, leaf in tree.leaves(out)]
+        tensors = [leaf for _, leaf in tree.leaves(self.keep(out))]
         self.shown = take_outputs(tree.mapped(to_numpy, out), self.name)
         floats = [t for t, kind in zip(tensors, self.shown.kinds, strict=True) if kind != "constant"]
         if self.differentiable is None:

@@ -105,6 +105,8 @@ def examine(first: FirstCall, settings: Settings) -> Outcome:
     scene, record = Scene(first, settings), _Record()
     # Who leaves this clause out says that each forward serves one backward.
     scene.redo = "second-backward" in skip
+    if any(gradient is not None and returned.numbers(gradient) is None for gradient in first.gradients):
+        scene.hopeless = "backward returned what is no array of numbers"
     for name, rule in ON_FURTHER:
         if name in skip:
             record.add(name, skipped(skip[name]))

@@ -46,7 +46,8 @@ def shape(first: FirstCall, settings: Settings) -> Ruling:
             continue
         array = numbers(g)
         if array is None:
-            words = f"is a {type(g).__name__}, not an array: return an array of numbers of shape {value.shape}"
+            what = f"array of {g.dtype}" if isinstance(g, np.ndarray) else f"{type(g).__name__}, not an array"
+            words = f"is a {what}: return an array of numbers of shape {value.shape}".replace("a array", "an array")
         elif array.shape != value.shape:
             words = f"has shape {array.shape}, {name} has {value.shape}: {_way_to(value.shape, array.shape)}"
         else:
@@ -60,7 +61,7 @@ def dtype(first: FirstCall, settings: Settings) -> Ruling:
     """Each gradient that has a dtype has its argument's; lists and Python numbers have none."""
     found = []
     for (name, g), value in zip(_named(first), first.values, strict=False):
-        if not isinstance(g, (np.ndarray, np.generic)) or _like(g.dtype, value.dtype):
+        if not isinstance(g, (np.ndarray, np.generic)) or _like(g.dtype, value.dtype) or numbers(g) is None:
             continue
         if settings.precision is not None and _like(g.dtype, np.dtype(settings.precision)):
             continue
