@@ -115,8 +115,9 @@ class ModuleTarget(ObjectTarget):
     def _gradients(self, upstream: Sequence[Array]) -> list[Any]:
         returned = self.pull(upstream)
         if any(place.gradients == RETURNED for place in self.held):
-            return self._returned(returned)
-        return [*self.inputs.gradients(returned), *(self._held_gradient(place) for place in self.held)]
+            return self.scaled(self._returned(returned), upstream)
+        held = [self._held_gradient(place) for place in self.held]
+        return self.scaled([*self.inputs.gradients(returned), *held], upstream)
 
     def _returned(self, returned: Any) -> list[Any]:
         if isinstance(returned, dict):

@@ -111,6 +111,44 @@ def test_pairs(backward: Any) -> None:
         assert wrong(layer, *AFFINE) == []
 
 
+class Loss:
+    """Cross entropy as a loss whose backward takes no upstream; it adds a number to the value that it holds."""
+
+    factor = 1.0
+
+    def __init__(self) -> None:
+        self.offset = normal(1)
+
+    def forward(self, logits: Any, labels: Any) -> Any:
+        e = np.exp(logits - logits.max(1, keepdims=True))
+        self.chances, self.labels = e / e.sum(1, keepdims=True), labels
+        return -np.log(self.chances[np.arange(len(labels)), labels]).mean() + self.offset[0]
+
+    def backward(self) -> Any:
+        gradient = self.chances.copy()
+        gradient[np.arange(len(self.labels)), self.labels] -= 1
+        self.doffset = np.ones(1)
+        return self.factor * gradient / len(self.labels)
+
+
+def test_a_loss_whose_backward_takes_no_upstream() -> None:
+    labels = np.array([0, 2, 1, 0])
+    assert [a.name for a in adapt(Loss(), (normal(4, 3), labels), {}).arguments] == ["logits", "offset"]
+    assert wrong(Loss(), normal(4, 3), labels) == []
+    assert check(Loss(), normal(4, 3), labels).passed
+    twin = type("Twin", (Loss,), {"factor": 4.0})()
+    assert [f.argument for f in check(twin, normal(4, 3), labels).findings][:1] == ["logits"]
+
+    class Vector(Loss):
+        def forward(self, logits: Any, labels: Any) -> Any:
+            return super().forward(logits, labels) * np.ones(2)
+
+    with pytest.raises(
+        LayerError, match=r"^backward of Vector takes no upstream, and its forward returns \(2,\): only of"
+    ):
+        check(Vector(), normal(4, 3), labels)
+
+
 def test_a_wrong_pair() -> None:
     assert wrong((affine_forward, flipped), *AFFINE) == ["w"]
     assert wrong((affine_forward, by_name), *AFFINE, wrt=[2, "w"]) == []
