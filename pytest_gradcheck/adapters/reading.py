@@ -31,17 +31,27 @@ _read: WeakKeyDictionary[type, Stored] = WeakKeyDictionary()
 
 
 def stored(kind: type) -> Stored:
-    """What the methods of a class assign, those that it inherits included."""
+    """What the methods of a class assign, those that it inherits included, and not those that it has replaced."""
     if kind not in _read:
         anywhere: set[str] = set()
         forward: set[str] = set()
-        for owner in kind.__mro__[:-1]:
-            for name, method in vars(owner).items():
-                names = {word for code in _codes(method) for word in _assigned(code)}
-                anywhere |= names
-                forward |= names if name in FORWARDS else set()
+        for name in {name for owner in kind.__mro__[:-1] for name in vars(owner)}:
+            names = {word for method in _in_use(kind, name) for code in _codes(method) for word in _assigned(code)}
+            anywhere |= names
+            forward |= names if name in FORWARDS else set()
         _read[kind] = Stored(frozenset(anywhere), frozenset(forward))
     return _read[kind]
+
+
+def _in_use(kind: type, name: str) -> Iterator[Any]:
+    """The method of a name, and of those that it overrides the ones that it calls."""
+    owners = [owner for owner in kind.__mro__[:-1] if name in vars(owner)]
+    for owner in owners:
+        method = vars(owner)[name]
+        yield method
+        called = {word for code in _codes(method) for word in (*code.co_names, *code.co_freevars)}
+        if not called & {"super", "__class__", *(other.__name__ for other in owners)}:
+            return
 
 
 def _assigned(code: CodeType) -> Iterator[str]:

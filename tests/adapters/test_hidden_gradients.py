@@ -178,6 +178,40 @@ def test_the_layer_is_left_as_it_was(kind: Any) -> None:
     assert vars(layer).get("w", 0.5) == 0.5
 
 
+class Plain(Linear):
+    def backward(self, upstream: Any) -> Any:
+        self.dW = self.slope(upstream)
+        return upstream @ self.W.T
+
+
+class Extended(Plain):
+    def backward(self, upstream: Any) -> Any:
+        return 1.0 * super().backward(upstream)
+
+
+class Explicit(Plain):
+    def backward(self, upstream: Any) -> Any:
+        return 1.0 * Plain.backward(self, upstream)
+
+
+class Replaced(Plain):
+    """Nothing makes the gradient of the class that it replaces."""
+
+    def backward(self, upstream: Any) -> Any:
+        self.weight_change = self.slope(upstream)
+        return upstream @ self.W.T
+
+
+def test_a_replaced_backward_makes_no_gradients() -> None:
+    assert [a.name for a in adapt(Replaced(), (normal(4, 3),), {}).arguments] == ["x"]
+    assert check(Replaced(), normal(4, 3)).notes == (
+        "W is passed through: held in the layer, without a gradient beside it",
+    )
+    for kind in (Extended, Explicit):
+        assert [a.name for a in adapt(kind(), (normal(4, 3),), {}).arguments] == ["x", "W"]
+        assert check(kind(), normal(4, 3)).passed
+
+
 class Buffer(Linear):
     """Holds an array that is no parameter: nothing ever makes a gradient for it."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+
+from benchmarks import discovery
 
 from .conftest import PACKAGE, Run, need
 
@@ -226,6 +229,16 @@ def test_a_thousand_layers_are_collected_by_name_alone(run: Run, pytester: pytes
     pytester.makepyfile(many="".join(f"class L{i}:\n{body}" for i in range(1000)))
     result = run(None, "--gradcheck-modules=many", "--collect-only", "-q")
     result.stdout.fnmatch_lines(["many.py::L999", "1000 tests collected*"])
+
+
+def test_the_benchmark_tells_how_long_discovery_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    """And a module of layers that each can be made and checked; how long it may take is not asserted here."""
+    discovery.main(6, 1)
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"6 layers collected in [\d.]+ s, the first check begun after [\d.]+ s and made after [\d.]+ s", first
+    )
+    assert second == "collecting a module that imports nothing loads nothing of numpy, hypothesis and the frameworks"
 
 
 CONFTEST = """
