@@ -38,8 +38,15 @@ class Place:
 
 
 def find(layer: Any) -> list[Place]:
-    """The parameters of a layer that have a place for their gradient."""
-    return [place for place in _find(layer, (), {id(layer)}) if place.gradients]
+    """The parameters of a layer that have a place for their gradient.
+
+    What properties give is asked where nothing else is found: mostly they gather what is found where it lies.
+    """
+    held = [place for place in _find(layer, (), {id(layer)}) if place.gradients]
+    gradients = _gradient_books(layer)
+    if held or not gradients:
+        return held
+    return [place for name in PARAMETER_BOOKS for place in _in_book(_property(layer, name), name, gradients)]
 
 
 def unpaired(layer: Any) -> list[Place]:
@@ -65,14 +72,9 @@ def numbers(layer: Any) -> list[Place]:
 
 
 def books(layer: Any) -> dict[str, Any]:
-    """The dicts, lists and tuples of parameters that a layer holds, or gives by a property."""
-    found = {}
+    """The dicts, lists and tuples of parameters that a layer holds."""
     held = attributes(layer)
-    for name in PARAMETER_BOOKS:
-        value = held[name] if name in held else _property(layer, name)
-        if isinstance(value, (dict, list, tuple)):
-            found[name] = value
-    return found
+    return {name: held[name] for name in PARAMETER_BOOKS if isinstance(held.get(name), (dict, list, tuple))}
 
 
 def _property(layer: Any, name: str) -> Any:

@@ -212,6 +212,34 @@ def test_a_replaced_backward_makes_no_gradients() -> None:
         assert check(kind(), normal(4, 3)).passed
 
 
+class Gathering:
+    """Its properties show what the layers inside it hold, as whole networks do."""
+
+    def __init__(self) -> None:
+        self.first, self.second = Plain(), Plain()
+        self.second.W = normal(2, 2)
+
+    @property
+    def parameters(self) -> Any:
+        return {"components": {"first": {"W": self.first.W}, "second": {"W": self.second.W}}}
+
+    @property
+    def gradients(self) -> Any:
+        return {"components": {"first": {"W": self.first.dW}, "second": {"W": self.second.dW}}}
+
+    def forward(self, x: Any) -> Any:
+        return self.second.forward(self.first.forward(x))
+
+    def backward(self, upstream: Any) -> Any:
+        return self.first.backward(self.second.backward(upstream))
+
+
+def test_what_properties_gather_is_checked_once_where_it_lies() -> None:
+    names = [a.name for a in adapt(Gathering(), (normal(4, 3),), {}).arguments]
+    assert names == ["x", "first.W", "second.W"]
+    assert check(Gathering(), normal(4, 3)).passed
+
+
 class Buffer(Linear):
     """Holds an array that is no parameter: nothing ever makes a gradient for it."""
 
