@@ -38,6 +38,43 @@ def plain(leaf: Any) -> Any:
     return leaf
 
 
+def is_floats(leaf: Any) -> bool:
+    """Whether this is an array of floats, numpy's or another library's."""
+    if isinstance(leaf, np.ndarray):
+        return leaf.dtype.kind == "f"
+    where = home(leaf)
+    if where == "torch":
+        return bool(leaf.is_floating_point())
+    return where == "jax" and (leaf.dtype.kind == "f" or str(leaf.dtype) == "bfloat16")
+
+
+def is_array(leaf: Any) -> bool:
+    """Whether this is an array of any numbers and of any of these libraries."""
+    return isinstance(leaf, np.ndarray) or home(leaf) != ""
+
+
+def fill(leaf: Any, values: Array) -> bool:
+    """Whether the values could be written into an array in its place: they are as it is, and it can be written to."""
+    if home(leaf) not in ("", "torch"):
+        return False
+    there = plain(leaf)
+    if not isinstance(there, np.ndarray) or there.shape != values.shape or there.dtype != values.dtype:
+        return False
+    if home(leaf) == "torch":
+        leaf.detach().copy_(_tensor_like(leaf, values))
+    elif there.flags.writeable:
+        np.copyto(there, values)
+    else:
+        return False
+    return True
+
+
+def alike(leaf: Any, values: Array) -> Any:
+    """The values as an array of their own, of the library that the leaf is from."""
+    make = native(leaf)
+    return values.copy() if make is None else make(values.copy())
+
+
 def native(leaf: Any) -> Native | None:
     """How a numpy array becomes what `leaf` is, in its own memory where that is possible; None for numpy's own."""
     where = home(leaf)

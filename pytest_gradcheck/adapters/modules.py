@@ -16,7 +16,7 @@ from pytest_gradcheck.errors import InvalidInput, LayerError
 from pytest_gradcheck.target import Argument, Array, Target
 from pytest_gradcheck.verdict import Clause
 
-from . import places, trial
+from . import foreign, places, trial
 from .binding import find_named, gradient_names
 from .objects import ObjectTarget, missing
 from .places import RETURNED, AbsentError, Path, Place
@@ -80,11 +80,11 @@ class ModuleTarget(ObjectTarget):
             # A plain number: no other name can share it.
             places.put(self.layer, place.path, value[()])
             return
-        fits = isinstance(current, np.ndarray) and current.dtype == value.dtype and current.shape == value.shape
-        if fits and current.flags.writeable:
-            np.copyto(current, value)
-        else:
-            places.replace(self.layer, current, value.copy())
+        if not foreign.fill(current, value):
+            made = foreign.alike(current, value)
+            places.replace(self.layer, current, made)
+            if foreign.home(current) == "torch" and current.grad is not None:
+                made.grad = foreign.alike(current, foreign.plain(current.grad).astype(value.dtype))
             self._recast(place, value)
 
     def _recast(self, place: Place, value: Array) -> None:
@@ -94,8 +94,9 @@ class ModuleTarget(ObjectTarget):
                 found = places.look(self.layer, path)
             except AbsentError:
                 continue
-            if isinstance(found, np.ndarray) and found.shape == value.shape and found.dtype != value.dtype:
-                places.replace(self.layer, found, found.astype(value.dtype))
+            shown = foreign.plain(found)
+            if isinstance(shown, np.ndarray) and shown.shape == value.shape and shown.dtype != value.dtype:
+                places.replace(self.layer, found, foreign.alike(found, shown.astype(value.dtype)))
 
     def _forget(self) -> None:
         # Some layers keep every input since the gradients were last set to zero.
@@ -136,6 +137,7 @@ class ModuleTarget(ObjectTarget):
             except AbsentError:
                 continue
             # A copy: the layer may write its next gradient into the same array.
+            found = foreign.plain(found)
             return found.copy() if isinstance(found, np.ndarray) else found
         return None
 
@@ -146,8 +148,10 @@ class ModuleTarget(ObjectTarget):
                     found = places.look(self.layer, path)
                 except AbsentError:
                     continue
-                if isinstance(found, np.ndarray):
-                    found[...] = 0
+                if foreign.is_array(found):
+                    nothing = np.zeros_like(foreign.plain(found))
+                    if not foreign.fill(found, nothing):
+                        places.put(self.layer, path, foreign.alike(found, nothing))
                 elif found is not None:
                     places.put(self.layer, path, 0.0)
 
@@ -175,7 +179,7 @@ class ModuleTarget(ObjectTarget):
 
 def _array_at(layer: Any, place: Place) -> Array:
     """The array at a place; of a plain number one without axes."""
-    return np.asarray(places.look(layer, place.path))
+    return np.asarray(foreign.plain(places.look(layer, place.path)))
 
 
 def zeroing_of(layer: Any) -> str | None:
@@ -299,14 +303,14 @@ def _declared_place(layer: Any, name: str, gradient: str | None) -> Place:
         known = ", ".join(sorted(places.attributes(layer))) or "nothing"
         raise InvalidInput(f"{type(layer).__name__} holds no {name!r}: it holds {known}") from None
     value = places.look(layer, path)
-    if not isinstance(value, (np.ndarray, float)) or np.asarray(value).dtype.kind != "f":
-        what = f"{value.dtype} array" if isinstance(value, np.ndarray) else type(value).__name__
+    if not foreign.is_floats(value) and not isinstance(value, float):
+        what = f"{value.dtype} array" if foreign.is_array(value) else type(value).__name__
         raise InvalidInput(f"parameter {name!r} of {type(layer).__name__} is a {what}: only float arrays are checked")
     if gradient == "returned":
         return Place(name, path, RETURNED)
     if gradient is None:
-        beside = gradient_names(str(path[-1]))[1:]
-        return Place(name, path, tuple((*path[:-1], key) for key in beside))
+        beside = [(*path[:-1], key) for key in gradient_names(str(path[-1]))[1:]]
+        return Place(name, path, (*beside, (*path, "grad")))
     return Place(name, path, (_loose(layer, gradient),))
 
 

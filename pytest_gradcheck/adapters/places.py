@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-import numpy as np
-
+from . import foreign
 from .binding import gradient_names
 from .reading import stored
 
@@ -109,13 +108,15 @@ def _find(layer: Any, prefix: Path, seen: set[int]) -> Iterator[Place]:
                 yield _prefixed(place, prefix)
     slopes = {name for key in held for name in gradient_names(key)[1:]}
     for name, value in held.items():
-        if isinstance(value, np.ndarray):
+        if foreign.is_array(value):
             places = tuple((key,) for key in gradient_names(name)[1:] if key in held or key in code.anywhere)
-            if value.dtype.kind != "f" or name in code.forward or id(value) in booked:
+            if not foreign.is_floats(value) or name in code.forward or id(value) in booked:
                 continue
             if places or name not in slopes:
                 yield _prefixed(Place(name, (name,), places), prefix)
         elif name not in PARAMETER_BOOKS and name not in code.forward:
+            pairs = [key for key in gradient_names(name)[1:] if key in held or key in code.anywhere]
+            yield from (_prefixed(place, prefix) for place in (_in_book(value, name, pairs) if pairs else ()))
             yield from _inside(value, (*prefix, name), seen)
 
 
@@ -174,7 +175,7 @@ def _items(book: Any) -> list[tuple[Any, Any]]:
 
 def _arrays(book: Any, keys: Path = ()) -> Iterator[Path]:
     for key, value in _items(book):
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        if foreign.is_floats(value):
             yield (*keys, key)
         elif isinstance(value, dict):
             yield from _arrays(value, (*keys, key))
@@ -189,9 +190,12 @@ def _inside(value: Any, path: Path, seen: set[int]) -> Iterator[Place]:
         return
     if not hasattr(value, "__dict__") or isinstance(value, (type, FunctionType)) or id(value) in seen:
         return
+    if foreign.is_array(value):
+        # A tensor has attributes of these names, whatever it is.
+        return
     seen.add(id(value))
     for name in ("value", "data"):
-        if isinstance(getattr(value, name, None), np.ndarray) and hasattr(value, "grad"):
+        if foreign.is_array(getattr(value, name, None)) and hasattr(value, "grad"):
             yield Place(_name(path), (*path, name), ((*path, "grad"),))
             return
     if callable(getattr(value, "backward", None)):
@@ -280,6 +284,11 @@ def replace(layer: Any, old: Any, new: Any) -> None:
                     setattr(thing, key, tuple(new if each is old else each for each in value))
         for _, value in items:
             deeper = isinstance(value, (dict, list)) or hasattr(value, "__dict__")
-            if deeper and not isinstance(value, (type, FunctionType)) and id(value) not in seen:
+            if (
+                deeper
+                and not foreign.is_array(value)
+                and not isinstance(value, (type, FunctionType))
+                and id(value) not in seen
+            ):
                 seen.add(id(value))
                 queue.append(value)

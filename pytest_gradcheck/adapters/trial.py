@@ -14,7 +14,7 @@ import numpy as np
 from pytest_gradcheck.calls import quiet
 from pytest_gradcheck.randomness import Frozen
 
-from . import places
+from . import foreign, places
 from .binding import find_named, gradient_names
 from .objects import ObjectTarget
 from .places import RETURNED, AbsentError, Path, Place
@@ -51,7 +51,9 @@ def _beside(place: Place) -> list[Path]:
     last = place.path[-1]
     if place.gradients:
         return list(place.gradients)
-    return [(*place.path[:-1], name) for name in gradient_names(last)[1:]] if isinstance(last, str) else []
+    named = [(*place.path[:-1], name) for name in gradient_names(last)[1:]] if isinstance(last, str) else []
+    # A tensor can carry its own.
+    return [*named, (*place.path, "grad")]
 
 
 def _value(layer: Any, path: Path) -> Any:
@@ -59,6 +61,7 @@ def _value(layer: Any, path: Path) -> Any:
         found = places.look(layer, path)
     except AbsentError:
         return None
+    found = foreign.plain(found)
     return found.copy() if isinstance(found, np.ndarray) else found
 
 
