@@ -5,6 +5,7 @@ Complex arrays are shown to the core as real ones with a last axis of two (real,
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pytest_gradcheck.errors import LayerError
-from pytest_gradcheck.target import Argument, Array
+from pytest_gradcheck.target import Argument, Array, Target
 
 from . import foreign, tree
 
@@ -28,16 +29,28 @@ class Inputs:
 
     arguments: what is differentiated, in order. passed_through: (name, reason) of the rest. names: of all inputs.
     leaves: the caller's own objects that are differentiated, in the order of the arguments.
+    wide: whether tensors of bfloat16 are given to the layer in the type of the values instead.
     judge: a leaf as an array, or None and why it is not differentiated. keep: a constant as the layer takes it.
     """
 
-    __slots__ = ("_constants", "_kinds", "_plain", "_template", "arguments", "leaves", "names", "passed_through")
+    __slots__ = (
+        "_constants",
+        "_kinds",
+        "_plain",
+        "_template",
+        "arguments",
+        "leaves",
+        "names",
+        "passed_through",
+        "wide",
+    )
 
     def __init__(
         self, values: tuple[Any, ...], names: Sequence[str], judge: Judge | None = None, keep: Keep | None = None
     ) -> None:
         self._template, self.names = values, tuple(names)
         self._plain = judge is None and all(type(value) is np.ndarray and value.dtype.kind == "f" for value in values)
+        self.wide = False
         self._constants: list[Any] = []
         self._kinds: list[str] = []
         self.passed_through: tuple[tuple[str, str], ...] = ()
@@ -71,7 +84,7 @@ class Inputs:
         if "complex" in self._kinds:
             kinds = [kind for kind in self._kinds if kind != "constant"]
             values = [to_complex(v) if kind == "complex" else v for kind, v in zip(kinds, values, strict=True)]
-        natives = [foreign.native(leaf) for leaf in self.leaves]
+        natives = [foreign.native(leaf, self.wide) for leaf in self.leaves]
         return self.placed([v if make is None else make(v) for v, make in zip(values, natives, strict=True)])
 
     def placed(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
@@ -168,6 +181,33 @@ class Inputs:
             return gradients
         shown = zip(kinds, gradients, self.arguments, strict=True)
         return [as_shown(g, a.value.shape[:-1]) if kind == "complex" else g for kind, g, a in shown]
+
+
+class Bound(Target):
+    """A target around `Inputs`: what the conventions of hand-written layers share."""
+
+    inputs: Inputs
+
+    def bind(self, inputs: Inputs) -> None:
+        """Take the inputs of the check, and their names and notes."""
+        self.inputs, self.arguments = inputs, inputs.arguments
+        self.passed_through, self.positions = inputs.passed_through, inputs.names
+        self.note_coarse(inputs.leaves)
+
+    def note_coarse(self, leaves: Iterable[Any]) -> None:
+        """Say that some are of a type that numpy has not: bars and steps are then those of that type."""
+        if self.rounding is None and any(map(foreign.is_coarse, leaves)):
+            self.rounding = foreign.COARSE
+            self.remarks = (*self.remarks, "bfloat16 is shown as float32: numpy has no such type")
+
+    def widened(self) -> Target | None:
+        """Itself, since plain code takes either; where tensors are of bfloat16 a twin that is not given such."""
+        if self.rounding is None:
+            return self
+        twin = copy.copy(self)
+        twin.inputs, twin.rounding = copy.copy(self.inputs), None
+        twin.inputs.wide = True
+        return twin
 
 
 def alike(value: Any, gradient: Any) -> bool:

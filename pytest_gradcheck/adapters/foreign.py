@@ -17,6 +17,8 @@ Native = Callable[[Array], Any]
 
 def home(leaf: Any) -> str:
     """The library that an array comes from, by the name of its type's module: "torch", "jax" or ""."""
+    if isinstance(leaf, type):
+        return ""
     root = type(leaf).__module__.partition(".")[0]
     if root == "torch" and hasattr(leaf, "detach"):
         return "torch"
@@ -69,17 +71,29 @@ def fill(leaf: Any, values: Array) -> bool:
     return True
 
 
-def alike(leaf: Any, values: Array) -> Any:
+def alike(leaf: Any, values: Array, wide: bool = False) -> Any:
     """The values as an array of their own, of the library that the leaf is from."""
-    make = native(leaf)
+    make = native(leaf, wide)
     return values.copy() if make is None else make(values.copy())
 
 
-def native(leaf: Any) -> Native | None:
-    """How a numpy array becomes what `leaf` is, in its own memory where that is possible; None for numpy's own."""
+def is_coarse(leaf: Any) -> bool:
+    """Whether a tensor is of a type that numpy does not have, and is shown as float32."""
+    return home(leaf) == "torch" and "bfloat16" in str(leaf.dtype)
+
+
+#: What a layer of bfloat16 rounds to, relatively.
+COARSE = 2.0**-7
+
+
+def native(leaf: Any, wide: bool = False) -> Native | None:
+    """How a numpy array becomes what `leaf` is, in its own memory where that is possible; None for numpy's own.
+
+    wide: whether a tensor of bfloat16 gets the type of the array instead.
+    """
     where = home(leaf)
     if where == "torch":
-        return lambda array: _tensor_like(leaf, array)
+        return lambda array: _tensor_like(leaf, array, wide)
     if where == "jax":
         from .extras import need
 
@@ -87,10 +101,10 @@ def native(leaf: Any) -> Native | None:
     return None
 
 
-def _tensor_like(leaf: Any, array: Array) -> Any:
+def _tensor_like(leaf: Any, array: Array, wide: bool = False) -> Any:
     from .extras import need
     from .tensors import as_tensor
 
     torch = need("torch")
     tensor = torch.from_numpy(np.array(array)) if array.dtype.kind == "c" else as_tensor(array)
-    return tensor.to(leaf.device, leaf.dtype if leaf.dtype == torch.bfloat16 else tensor.dtype)
+    return tensor.to(leaf.device, leaf.dtype if is_coarse(leaf) and not wide else tensor.dtype)

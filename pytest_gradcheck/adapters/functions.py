@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from pytest_gradcheck.errors import LayerError
-from pytest_gradcheck.target import Array, Target
+from pytest_gradcheck.target import Array
 
-from .binding import Inputs, Outputs, apart, as_differentiable, input_names, take_outputs
+from .binding import Bound, Inputs, Outputs, apart, as_differentiable, input_names, take_outputs
 
 
-class FunctionsTarget(Target):
+class FunctionsTarget(Bound):
     """What the conventions of this file share: one function to run, inputs by its signature."""
 
     outputs: Outputs
@@ -21,9 +21,7 @@ class FunctionsTarget(Target):
     def __init__(self, layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.layer, self.kwargs = layer, kwargs
         self.name = name_of(self.function)
-        self.inputs = Inputs(inputs, input_names(self.signature, len(inputs)))
-        self.arguments = self.inputs.arguments
-        self.passed_through, self.positions = self.inputs.passed_through, self.inputs.names
+        self.bind(Inputs(inputs, input_names(self.signature, len(inputs))))
 
     @property
     def function(self) -> Callable[..., Any]:

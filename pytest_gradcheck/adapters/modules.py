@@ -63,29 +63,34 @@ class ModuleTarget(ObjectTarget):
         self.positions = (*self.positions, *(argument.name for argument in parameters))
         self.arguments = (*self.arguments, *parameters)
         self.passed_through = (*self.passed_through, *places.without_gradient(layer, self.held))
+        #: What the author holds, to make what the layer is given like it.
+        self.own = [places.look(layer, place.path) for place in self.held]
+        self.note_coarse(self.own)
 
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at these values, the last of which are the parameters."""
         if self.pristine is not None:
             self.layer, self.called = copy_of(self.pristine), None
         first = len(values) - len(self.held)
-        for place, value in zip(self.held, values[first:], strict=True):
-            self._set(place, value)
+        for place, own, value in zip(self.held, self.own, values[first:], strict=True):
+            self._set(place, own, value)
         self._forget()
         return super().forward(values[:first])
 
-    def _set(self, place: Place, value: Array) -> None:
+    def _set(self, place: Place, own: Any, value: Array) -> None:
         current = places.look(self.layer, place.path)
         if isinstance(current, float):
             # A plain number: no other name can share it.
             places.put(self.layer, place.path, value[()])
             return
-        if not foreign.fill(current, value):
-            made = foreign.alike(current, value)
-            places.replace(self.layer, current, made)
-            if foreign.home(current) == "torch" and current.grad is not None:
-                made.grad = foreign.alike(current, foreign.plain(current.grad).astype(value.dtype))
-            self._recast(place, value)
+        wide = self.inputs.wide
+        if foreign.is_coarse(current) == (foreign.is_coarse(own) and not wide) and foreign.fill(current, value):
+            return
+        made = foreign.alike(own, value, wide)
+        places.replace(self.layer, current, made)
+        if foreign.home(current) == "torch" and current.grad is not None:
+            made.grad = foreign.alike(made, foreign.plain(current.grad).astype(value.dtype), wide)
+        self._recast(place, value)
 
     def _recast(self, place: Place, value: Array) -> None:
         """Gradients that the layer writes in place get the dtype of their parameter, or they would round it."""
@@ -96,7 +101,8 @@ class ModuleTarget(ObjectTarget):
                 continue
             shown = foreign.plain(found)
             if isinstance(shown, np.ndarray) and shown.shape == value.shape and shown.dtype != value.dtype:
-                places.replace(self.layer, found, foreign.alike(found, shown.astype(value.dtype)))
+                cast = foreign.alike(found, shown.astype(value.dtype), self.inputs.wide)
+                places.replace(self.layer, found, cast)
 
     def _forget(self) -> None:
         # Some layers keep every input since the gradients were last set to zero.

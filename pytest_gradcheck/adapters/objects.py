@@ -11,11 +11,11 @@ from typing import Any
 from pytest_gradcheck.errors import LayerError
 from pytest_gradcheck.target import Array, Target
 
-from .binding import Inputs, Outputs, apart, input_names, take_outputs
+from .binding import Bound, Inputs, Outputs, apart, input_names, take_outputs
 from .functions import times
 
 
-class ObjectTarget(Target):
+class ObjectTarget(Bound):
     """A layer that keeps what its backward needs in itself."""
 
     convention = "object with forward and backward"
@@ -24,9 +24,7 @@ class ObjectTarget(Target):
     def __init__(self, layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.layer, self.kwargs = layer, kwargs
         self.name = type(layer).__name__
-        self.inputs = Inputs(inputs, input_names(forward_of(layer), len(inputs)))
-        self.arguments = self.inputs.arguments
-        self.passed_through, self.positions = self.inputs.passed_through, self.inputs.names
+        self.bind(Inputs(inputs, input_names(forward_of(layer), len(inputs))))
 
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at these values."""

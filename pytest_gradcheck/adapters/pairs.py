@@ -12,13 +12,13 @@ from typing import Any
 from pytest_gradcheck.errors import LayerError
 from pytest_gradcheck.target import Array, Target
 
-from .binding import Inputs, Outputs, apart, input_names, positional_names, take_outputs
+from .binding import Bound, Inputs, Outputs, apart, input_names, positional_names, take_outputs
 
 #: How authors name what forward hands to backward.
 CACHE = re.compile(r"cache|ctx|context|saved|resid|memo|tape")
 
 
-class PairTarget(Target):
+class PairTarget(Bound):
     """A layer of two functions that hand a cache from one to the other."""
 
     convention = "pair of functions with a cache"
@@ -28,9 +28,7 @@ class PairTarget(Target):
     def __init__(self, layer: tuple[Any, Any], inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.layer, self.kwargs = layer, kwargs
         self.name = pair_name(layer[0])
-        self.inputs = Inputs(inputs, input_names(layer[0], len(inputs)))
-        self.arguments = self.inputs.arguments
-        self.passed_through, self.positions = self.inputs.passed_through, self.inputs.names
+        self.bind(Inputs(inputs, input_names(layer[0], len(inputs))))
 
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at these values; the cache is kept."""
