@@ -16,7 +16,7 @@ import numpy as np
 from pytest_gradcheck.errors import GradCheckError, InvalidInput, LayerError, UnknownLayer
 from pytest_gradcheck.target import Argument, Target
 
-from . import modules, objects, pairs, thirdparty, tree
+from . import modules, objects, pairs, places, thirdparty, tree
 from .binding import own_copy
 from .declared import Declared
 from .selection import Wanted, select
@@ -112,7 +112,11 @@ def nothing_to_differentiate(target: Target) -> str:
             return f"no argument of {target.name} holds an array ({', '.join(target.positions)}): give arrays of floats"
         return f"{target.name} has no inputs and no parameters: give the inputs after the layer"
     name, reason = target.passed_through[0]
-    way = f"give {name} as an array of floats" if reason.endswith("not an array") else f"cast {name} to float"
+    way = f"cast {name} to float"
+    if reason == places.HELD:
+        way = "say where it is with declare.module"
+    elif reason.endswith("not an array"):
+        way = f"give {name} as an array of floats"
     return f"no argument of {target.name} is a float array ({name}: {reason}): {way}"
 
 

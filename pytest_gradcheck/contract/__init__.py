@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pytest_gradcheck.calls import Unfinished
-from pytest_gradcheck.errors import InvalidInput, LayerError
+from pytest_gradcheck.errors import GradCheckError, InvalidInput, LayerError
 from pytest_gradcheck.settings import Settings
 from pytest_gradcheck.verdict import Clause, Finding
 
@@ -40,12 +40,19 @@ def _own_clauses(scene: Scene) -> Ruling:
     if scene.redo or not scene.ready:
         scene.forward()
     scene.ready = False
-    said = target.own_clauses(copies(first.upstream))
+    try:
+        said = target.own_clauses(copies(first.upstream))
+    except GradCheckError:
+        raise
+    except Exception as cause:
+        raise LayerError(f"{target.name} raised {type(cause).__name__} ({cause}) when called once more") from cause
     wrong = [c for c in said if c.state == "broken"]
     if wrong:
         return broken(wrong[0].name, *(Finding("accumulate", c.detail, clause=c.name) for c in wrong))
     tried = [c for c in said if c.state == "kept"]
-    return kept("; ".join(c.detail for c in tried)) if tried else skipped("gradients are returned, not held")
+    if tried:
+        return kept("; ".join(c.detail for c in tried))
+    return skipped(said[0].detail if said else "gradients are returned, not held")
 
 
 #: Clauses that call the layer again, in an order in which most follow one forward.

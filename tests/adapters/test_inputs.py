@@ -382,3 +382,68 @@ def test_recognition_imports_no_framework() -> None:
             pytest.importorskip("autograd", reason="needs a framework to see that it would be found")
         run = subprocess.run([sys.executable, "-c", line + code], capture_output=True, text=True, check=True)
         assert run.stdout.strip().startswith(expected)
+
+
+class Nested:
+    """The product of what one nested input holds; its gradient is nested as the input, unless `named` names it."""
+
+    def __init__(self, named: Any = lambda name, gradient: gradient, factor: float = 1.0) -> None:
+        self.named, self.factor = named, factor
+
+    def forward(self, state: Any) -> Any:
+        self.state = state
+        a, b = state.values() if isinstance(state, dict) else state
+        return a * b
+
+    def backward(self, upstream: Any) -> Any:
+        keyed = isinstance(self.state, dict)
+        a, b = self.state.values() if keyed else self.state
+        gradients = [upstream * b, self.factor * upstream * a if b.dtype.kind == "f" else None]
+        return self.named("state", dict(zip(self.state, gradients, strict=True)) if keyed else gradients)
+
+
+AS_IT_IS, BY_NAME, BY_D_NAME = (
+    lambda name, gradient: gradient,
+    lambda name, gradient: {name: gradient},
+    lambda name, gradient: {f"d{name}": gradient},
+)
+
+
+@pytest.mark.parametrize("named", [AS_IT_IS, BY_NAME, BY_D_NAME], ids=["as it is", "by name", "by d name"])
+@pytest.mark.parametrize(
+    ("state", "last"),
+    [
+        ({"a": normal(3), "b": normal(3, seed=1)}, "state['b']"),
+        # A key that is the argument's own name, and one that might be its gradient's.
+        ({"dstate": normal(3), "state": normal(3, seed=1)}, "state['state']"),
+        ((normal(3), normal(3, seed=1)), "state[1]"),
+        ([normal(3), normal(3, seed=1)], "state[1]"),
+        ([normal(3), np.array([1, 0, 1])], None),
+        ({"a": normal(3), "mask": np.array([1, 0, 1])}, None),
+    ],
+)
+def test_the_gradient_of_one_nested_input_is_nested_likewise(state: Any, last: str | None, named: Any) -> None:
+    assert wrong(Nested(named), state) == []
+    assert wrong(Nested(named, 1.1), state) == ([last] if last else [])
+
+
+def test_nested_and_plain_inputs_in_one_dict_of_gradients() -> None:
+    class Gated:
+        factor = 1.0
+
+        def forward(self, p: Any, x: Any) -> Any:
+            self.p, self.x = p, x
+            return np.tanh(x @ p["enc"]["W"]) * p["gain"][0]
+
+        def backward(self, upstream: Any) -> Any:
+            W, gain = self.p["enc"]["W"], self.p["gain"][0]
+            y = np.tanh(self.x @ W)
+            inner = upstream * gain * (1 - y**2)
+            return {
+                "p": {"enc": {"W": self.factor * self.x.T @ inner}, "gain": [(upstream * y).sum(0)]},
+                "x": inner @ W.T,
+            }
+
+    inputs = {"enc": {"W": normal(3, 2)}, "gain": [normal(2)]}, normal(4, 3)
+    assert wrong(Gated(), *inputs) == []
+    assert wrong(type("Twin", (Gated,), {"factor": 1.01})(), *inputs) == ["p['enc']['W']"]

@@ -248,3 +248,19 @@ def test_empty_and_scalar_inputs_are_legal() -> None:
     assert not trial(Square(), np.empty((0, 3))).findings
     assert not trial(Square(), np.array(0.3)).findings
     assert not trial(Square(), *normal((1, 1))).findings
+
+
+@pytest.mark.parametrize(
+    ("gradient", "words"),
+    [
+        ("none", "is a str, not an array: return an array of numbers of shape (3,)"),
+        (object(), "is a object, not an array: return an array of numbers of shape (3,)"),
+        (np.array([None] * 3), "is an array of object: return an array of numbers of shape (3,)"),
+        ({"b": 1}, "is a dict, not an array: return an array of numbers of shape (3,)"),
+    ],
+)
+def test_what_is_no_number_ends_the_examination_in_words(gradient: Any, words: str) -> None:
+    """The clauses after it would compute with it."""
+    report = check(Returning(lambda x, W, b: (x, W, gradient)), *DENSE)
+    assert [f.message for f in report.findings] == [f"the gradient of b that Returning returns {words}"]
+    assert [(a.name, a.verdict) for a in report.arguments] == [("x", "pass"), ("W", "pass")]
