@@ -74,7 +74,7 @@ def begin(
     spoilt += [("backward", *told) for told in calls.target.spoilt()]
     return FirstCall(
         calls, untouched, tuple(values), upstream, outputs, gradients, given, given_upstream, held, changed,
-        tuple(spoilt),
+        spoilt=tuple(spoilt),
     )  # fmt: skip
 
 
