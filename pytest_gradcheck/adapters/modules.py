@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_gradcheck.errors import InvalidInput, LayerError
+from pytest_gradcheck.errors import InvalidInput, LayerError, UnknownLayer
 from pytest_gradcheck.target import Argument, Array, Target
 from pytest_gradcheck.verdict import Clause
 
@@ -274,7 +274,10 @@ def declared(
     accumulates: bool | None = None,
     restart: bool = False,
 ) -> ModuleTarget:
-    """The target of `declare.module`; InvalidInput where a declared name is not there."""
+    """The target of `declare.module`; InvalidInput where a declared name is not there, UnknownLayer for no layer."""
+    if (why := missing(layer)) is not None:
+        shown = f"{type(layer).__name__} is no module ({why})"
+        raise UnknownLayer(f"{shown}: give declare.module an object with forward and backward")
     layer = started(layer, inputs, kwargs)
     held = found(layer, inputs, kwargs) if parameters is None else _declared_places(layer, parameters, gradients)
     return ModuleTarget(layer, inputs, kwargs, held, accumulates, restart)
