@@ -43,11 +43,11 @@ def plain(leaf: Any) -> Any:
 def is_floats(leaf: Any) -> bool:
     """Whether this is an array of floats, numpy's or another library's."""
     if isinstance(leaf, np.ndarray):
-        return leaf.dtype.kind == "f"
+        return bool(leaf.dtype.kind == "f")
     where = home(leaf)
     if where == "torch":
         return bool(leaf.is_floating_point())
-    return where == "jax" and (leaf.dtype.kind == "f" or str(leaf.dtype) == "bfloat16")
+    return bool(where == "jax" and (leaf.dtype.kind == "f" or str(leaf.dtype) == "bfloat16"))
 
 
 def is_array(leaf: Any) -> bool:

@@ -145,6 +145,10 @@ class ModuleTarget(ObjectTarget):
             # A copy: the layer may write its next gradient into the same array.
             found = foreign.plain(found)
             return found.copy() if isinstance(found, np.ndarray) else found
+        if len(place.gradients) == 1:
+            where = ".".join(map(str, place.gradients[0]))
+            words = f"after backward there is no {where}, where the gradient of {place.name} is said to be"
+            self.remarks = (*(remark for remark in self.remarks if remark != words), words)
         return None
 
     def _zero(self) -> None:

@@ -361,6 +361,9 @@ def test_a_declared_gradient_that_backward_never_makes_is_none() -> None:
     target = adapt(declare.module(Unusual(), {"store.kernel": "nowhere"}), (normal(4, 3),), {})
     (y,) = target.forward([a.value for a in target.arguments])
     assert target.backward([y])[1] is None
+    report = check(declare.module(Unusual(), {"store.kernel": "nowhere"}), normal(4, 3))
+    assert [f.argument for f in report.findings][:1] == ["store.kernel"]
+    assert "after backward there is no nowhere, where the gradient of store.kernel is said to be" in report.notes
 
 
 @pytest.mark.parametrize(
