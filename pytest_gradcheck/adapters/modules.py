@@ -35,6 +35,7 @@ class ModuleTarget(ObjectTarget):
     accumulates: whether backward adds to the gradients it holds; None where the author does not say, then a method
         that sets them to zero says so.
     restart: whether each forward starts from the layer as it was given, for layers that keep a history of their calls.
+    left: arrays in it that have no gradient.
     """
 
     convention = "object with forward, backward and parameters"
@@ -47,6 +48,7 @@ class ModuleTarget(ObjectTarget):
         held: Sequence[Place],
         accumulates: bool | None = None,
         restart: bool = False,
+        left: Sequence[Place] = (),
     ) -> None:
         super().__init__(copy_of(layer), inputs, kwargs)
         self.held = tuple(held)
@@ -62,7 +64,7 @@ class ModuleTarget(ObjectTarget):
         ]
         self.positions = (*self.positions, *(argument.name for argument in parameters))
         self.arguments = (*self.arguments, *parameters)
-        self.passed_through = (*self.passed_through, *places.without_gradient(layer, self.held))
+        self.passed_through = (*self.passed_through, *places.without_gradient(layer, self.held, left))
         #: What the author holds, to make what the layer is given like it.
         self.own = [places.look(layer, place.path) for place in self.held]
         self.note_coarse(self.own)
@@ -242,27 +244,26 @@ def adapt(layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Target
     if missing(layer) is not None:
         return None
     layer = started(layer, inputs, kwargs)
-    held = found(layer, inputs, kwargs)
+    held, left = found(layer, inputs, kwargs)
     # A layer without parameters may keep its inputs until it is told to forget them.
     if held or zeroing_of(layer):
-        return ModuleTarget(layer, inputs, kwargs, held)
-    left = places.without_gradient(layer, ())
-    if not left:
+        return ModuleTarget(layer, inputs, kwargs, held, left=left)
+    if not (unchecked := places.without_gradient(layer, held, left)):
         return None
     target = ObjectTarget(layer, inputs, kwargs)
-    target.passed_through = (*target.passed_through, *left)
+    target.passed_through = (*target.passed_through, *unchecked)
     return target
 
 
-def found(layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Place]:
-    """The parameters of a layer by the names in use; a trial tells where backward has yet to make a gradient."""
-    held = places.find(layer)
-    left = [*places.unpaired(layer), *places.numbers(layer)]
-    if not left:
-        return held
-    more = trial.places_after_backward(layer, copy_of(layer), inputs, kwargs, left)
+def found(layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Place], list[Place]]:
+    """The parameters of a layer, and what has no gradient; a trial tells where backward has yet to make one."""
+    held, left = places.find(layer)
+    tried = [*left, *places.numbers(layer)]
+    if not tried:
+        return held, left
+    more = trial.places_after_backward(layer, copy_of(layer), inputs, kwargs, tried)
     # What backward returns is read as a whole: either all parameters are there, or none.
-    return held + [place for place in more if not held or place.gradients != RETURNED]
+    return held + [place for place in more if not held or place.gradients != RETURNED], left
 
 
 def declared(
@@ -276,8 +277,11 @@ def declared(
 ) -> ModuleTarget:
     """The target of `declare.module`; InvalidInput where a declared name is not there."""
     layer = started(layer, inputs, kwargs)
-    held = found(layer, inputs, kwargs) if parameters is None else _declared_places(layer, parameters, gradients)
-    return ModuleTarget(layer, inputs, kwargs, held, accumulates, restart)
+    if parameters is None:
+        held, left = found(layer, inputs, kwargs)
+    else:
+        held, left = _declared_places(layer, parameters, gradients), places.find(layer)[1]
+    return ModuleTarget(layer, inputs, kwargs, held, accumulates, restart, left)
 
 
 def _declared_places(layer: Any, parameters: Any, gradients: Any) -> list[Place]:

@@ -18,13 +18,14 @@ FORWARDS = ("forward", "__call__")
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Names of attributes that the methods of a class assign.
+    """Names of attributes that the methods of a class assign, and those of its properties.
 
-    anywhere: in all of them. forward: in forward, where caches are made.
+    anywhere: in all of them. forward: in forward, where caches are made. properties: names of the class's properties.
     """
 
     anywhere: frozenset[str]
     forward: frozenset[str]
+    properties: frozenset[str]
 
 
 _read: WeakKeyDictionary[type, Stored] = WeakKeyDictionary()
@@ -35,11 +36,14 @@ def stored(kind: type) -> Stored:
     if kind not in _read:
         anywhere: set[str] = set()
         forward: set[str] = set()
+        properties = set()
         for name in {name for owner in kind.__mro__[:-1] for name in vars(owner)}:
+            if isinstance(next(owner.__dict__[name] for owner in kind.__mro__ if name in owner.__dict__), property):
+                properties.add(name)
             names = {word for method in _in_use(kind, name) for code in _codes(method) for word in _assigned(code)}
             anywhere |= names
             forward |= names if name in FORWARDS else set()
-        _read[kind] = Stored(frozenset(anywhere), frozenset(forward))
+        _read[kind] = Stored(frozenset(anywhere), frozenset(forward), frozenset(properties))
     return _read[kind]
 
 
