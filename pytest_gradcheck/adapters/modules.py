@@ -258,10 +258,12 @@ def adapt(layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Target
 def found(layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Place], list[Place]]:
     """The parameters of a layer, and what has no gradient; a trial tells where backward has yet to make one."""
     held, left = places.find(layer)
-    tried = [*left, *places.numbers(layer)]
+    doubtful = [place for place in held if places.is_doubtful(layer, place)]
+    tried = [*left, *places.numbers(layer), *doubtful]
     if not tried:
         return held, left
     more = trial.places_after_backward(layer, copy_of(layer), inputs, kwargs, tried)
+    held, left = [place for place in held if place not in doubtful], [*left, *doubtful]
     # What backward returns is read as a whole: either all parameters are there, or none.
     return held + [place for place in more if not held or place.gradients != RETURNED], left
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
+import numpy as np
+
 from . import foreign
 from .binding import gradient_names
 from .reading import stored
@@ -45,6 +47,17 @@ def find(layer: Any) -> tuple[list[Place], list[Place]]:
     gradients = [] if held else _gradient_books(layer)
     gathered = PARAMETER_BOOKS if gradients else ()
     return [*held, *(p for name in gathered for p in _in_book(_property(layer, name), name, gradients))], left
+
+
+def is_doubtful(layer: Any, place: Place) -> bool:
+    """Whether what has the name of a gradient may be something else: no method assigns it, and it is not zero.
+
+    Points in time `t` and the steps between them, `dt`, are called so too.
+    """
+    if len(place.path) > 1 or any(len(path) > 1 or path[0] in stored(type(layer)).later for path in place.gradients):
+        return False
+    beside = [foreign.plain(look(layer, path)) for path in place.gradients if _there(layer, path)]
+    return any(isinstance(array, np.ndarray) and array.any() for array in beside)
 
 
 def numbers(layer: Any) -> list[Place]:
