@@ -17,7 +17,7 @@ from pytest_gradcheck.target import Argument, Array, Target
 from pytest_gradcheck.verdict import Clause
 
 from . import foreign, places, trial
-from .binding import find_named, gradient_names
+from .binding import as_shown, find_named, gradient_names, to_complex, to_real
 from .objects import ObjectTarget, missing
 from .places import RETURNED, AbsentError, Path, Place
 
@@ -80,6 +80,7 @@ class ModuleTarget(ObjectTarget):
         return super().forward(values[:first])
 
     def _set(self, place: Place, own: Any, value: Array) -> None:
+        value = to_complex(value) if _is_complex(own) else value
         current = places.look(self.layer, place.path)
         if isinstance(current, float):
             # A plain number: no other name can share it.
@@ -124,9 +125,16 @@ class ModuleTarget(ObjectTarget):
     def _gradients(self, upstream: Sequence[Array]) -> list[Any]:
         returned = self.pull(upstream)
         if any(place.gradients == RETURNED for place in self.held):
-            return self.scaled(self._returned(returned), upstream)
-        held = [self._held_gradient(place) for place in self.held]
-        return self.scaled([*self.inputs.gradients(returned), *held], upstream)
+            gradients = self._returned(returned)
+        else:
+            gradients = [*self.inputs.gradients(returned), *(self._held_gradient(place) for place in self.held)]
+        first = max(0, len(gradients) - len(self.held))
+        # As inputs are: complex numbers are shown as two real ones each.
+        held = [
+            as_shown(gradient, np.shape(own)) if _is_complex(own) else gradient
+            for gradient, own in zip(gradients[first:], self.own, strict=False)
+        ]
+        return self.scaled([*gradients[:first], *held], upstream)
 
     def _returned(self, returned: Any) -> list[Any]:
         if isinstance(returned, dict):
@@ -190,8 +198,13 @@ class ModuleTarget(ObjectTarget):
 
 
 def _array_at(layer: Any, place: Place) -> Array:
-    """The array at a place; of a plain number one without axes."""
-    return np.asarray(foreign.plain(places.look(layer, place.path)))
+    """The array at a place as real numbers; of a plain number one without axes."""
+    array: Array = np.asarray(foreign.plain(places.look(layer, place.path)))
+    return to_real(array) if array.dtype.kind == "c" else array
+
+
+def _is_complex(leaf: Any) -> bool:
+    return "complex" in str(getattr(leaf, "dtype", ""))
 
 
 def zeroing_of(layer: Any) -> str | None:
