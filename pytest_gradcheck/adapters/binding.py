@@ -292,6 +292,7 @@ def find_named(gradients: dict[Any, Any], name: str) -> Any:
     return None
 
 
+@lru_cache(maxsize=2048)
 def gradient_names(name: str) -> tuple[str, ...]:
     """The names under which authors hold the gradient of an argument, the plainest first.
 
