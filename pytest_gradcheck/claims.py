@@ -112,7 +112,7 @@ def _beside(value: Array, unit: float | Floats, nudge: float) -> Array:
 def _ordinary(value: Array, i: int) -> Array:
     """Numbers between 0.3 and 0.9 with the signs of the values, other ones for each argument."""
     sizes = 0.6 + 0.3 * np.cos(np.arange(value.size) * 1.7 + 0.9 * i).reshape(value.shape)
-    return np.where(value < 0, -sizes, sizes)
+    return np.asarray(np.where(value < 0, -sizes, sizes))
 
 
 def shifted(value: Array, i: int, by: float) -> Array:

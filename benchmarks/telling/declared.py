@@ -31,6 +31,9 @@ KNOWN = {
     "median": dom.distinct,
     "top-two": dom.distinct,
     "symmetric-cholesky": dom.positive_definite,
+    "power-log-of-zero-fixed": dom.nonnegative,
+    # Its gradient is 0 / 0 for a row of zeros.
+    "l2-normalisation-eps-fixed": dom.positive,
     # The accuracy that these declare is theirs near the numbers that they were written for.
     "solver-exp": dom.interval(-3, 3),
     "solver-trapezoid": dom.interval(0.1, 5),
