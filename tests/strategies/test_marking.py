@@ -238,3 +238,12 @@ def test_how_near_an_example_came_to_its_bar_is_the_target(monkeypatch: pytest.M
     # Far below the bar there is rounding alone, and no direction in it.
     label = "error over its bar"
     assert aimed == [(pytest.approx(math.log10(0.5)), label), (1.0, label)]
+
+
+def test_a_run_without_a_single_example_is_no_pass() -> None:
+    @hypothesis.settings(phases=[hypothesis.Phase.explicit], database=None)
+    def test() -> Any:
+        return Square()
+
+    with pytest.raises(GradientInconclusive, match="no example was judged: none was generated"):
+        as_hypothesis_test(test, given={"x": "n"})()
