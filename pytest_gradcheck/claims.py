@@ -67,7 +67,9 @@ class Claimant:
         """
         self.calls.forward([shifted(v, i, TREMBLE) for i, v in enumerate(self.values)])
         others = self.after_forward(claim.upstream).gradients
-        return [None if g is None or h is None else _tremble(h, g) for g, h in zip(claim.gradients, others, strict=True)]
+        return [
+            None if g is None or h is None else _tremble(h, g) for g, h in zip(claim.gradients, others, strict=True)
+        ]
 
     def moves(self, units: Sequence[float | Floats]) -> bool:
         """Whether any output notices a shift that float64 can see and float32 cannot.

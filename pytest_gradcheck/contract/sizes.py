@@ -136,7 +136,8 @@ def _visit(scene: Scene, tour: Tour, copy: Calls, word: str, values: Sequence[Ar
     small = word != "larger"
     own = [small or v is w for v, w in zip(values, scene.first.values, strict=True)]
     given = [np.array(v) if copied else v for v, copied in zip(values, own, strict=True)]
-    outputs = copy.forward(given)
+    # Of the larger batch nothing is kept either: its outputs are looked at before the next call.
+    outputs = copy.forward(given) if small else copy.borrowed(given)
     upstream = fitted(scene.first.upstream, outputs)
     offered = copies(upstream) if small else upstream
     gradients = copy.backward(offered)
