@@ -92,9 +92,8 @@ def _travel(scene: Scene, tour: Tour) -> None:
     for word, n in _lengths_to_try(scene, length).items():
         # Where the inputs cannot change their length together, perhaps the first one can alone.
         for places in (together, together[:1]) if len(together) > 1 and not tour.visited else (together,):
-            values = [_resized(v, axis, n) if i in places else v for i, v in enumerate(scene.first.values)]
             try:
-                _visit(scene, tour, copy, word, values)
+                _visit(scene, tour, copy, word, _values(scene, places, n))
             except LayerError as error:
                 tour.refused[word] = f"a batch of {n} raised {type(error.__cause__).__name__}"
                 continue
@@ -105,6 +104,11 @@ def _travel(scene: Scene, tour: Tour) -> None:
         what = f"after calls with {_lengths(tour.visited)} along axis {axis}, a length of {length} again"
         tour.astray += returned(scene, "other-sizes", what, copy, answer, original).findings
         tour.astray += _as_a_fresh_one(scene, tour, copy, length)
+
+
+def _values(scene: Scene, places: Sequence[int], n: int) -> list[Array]:
+    axis = scene.settings.batch_axis or 0
+    return [_resized(v, axis, n) if i in places else v for i, v in enumerate(scene.first.values)]
 
 
 def _as_a_fresh_one(scene: Scene, tour: Tour, copy: Calls, length: int) -> tuple[Finding, ...]:
