@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .checking import assert_gradients, check
     from .errors import (
+        AdapterError,
         GradCheckError,
         GradientInconclusive,
         GradientMismatch,
@@ -43,6 +44,7 @@ _HOME = {
     "numeric_jacobian": "numeric.every_entry",
     "Finding": "verdict",
     "Report": "verdict",
+    "AdapterError": "errors",
     "GradCheckError": "errors",
     "GradientMismatch": "errors",
     "GradientInconclusive": "errors",
@@ -54,6 +56,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AdapterError",
     "ChainReport",
     "Finding",
     "GradCheck",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,9 @@ class Unfinished(Exception):  # noqa: N818 - turned into a verdict by the check
     """The check cannot go on; the verdict covers what was covered, and is no pass."""
 
 
+INTERRUPTED = "interrupted: this is what was found until then"
+
+
 class BudgetSpent(Unfinished):
     """The evaluations or the seconds that the caller granted are used up."""
 
@@ -31,12 +34,16 @@ class Meter:
 
     max_evaluations: forward evaluations granted, None without limit.
     deadline: a moment of `time.perf_counter`, None without limit.
+    interrupted: whether the user wants no more of it.
+    watch: called at every forward; who shows how far a long check is.
     """
 
     forward_evaluations: int = 0
     backward_calls: int = 0
     max_evaluations: int | None = None
     deadline: float | None = None
+    interrupted: bool = False
+    watch: Callable[[], None] | None = None
 
     @classmethod
     def granted(cls, max_evaluations: int | None = None, max_seconds: float | None = None) -> Meter:
@@ -50,6 +57,8 @@ class Meter:
             raise BudgetSpent(f"the {self.max_evaluations} forward evaluations granted are spent")
         self.in_time()
         self.forward_evaluations += 1
+        if self.watch is not None:
+            self.watch()
 
     def backward(self) -> None:
         """Count one backward; raises `BudgetSpent` after the deadline."""
@@ -57,7 +66,9 @@ class Meter:
         self.backward_calls += 1
 
     def in_time(self) -> None:
-        """Raises `BudgetSpent` after the deadline."""
+        """Raises `BudgetSpent` after the deadline, and `Unfinished` after an interrupt."""
+        if self.interrupted:
+            raise Unfinished(INTERRUPTED)
         if self.deadline is not None and time.perf_counter() > self.deadline:
             raise BudgetSpent("the seconds granted are spent")
 
@@ -72,13 +83,15 @@ class Calls:
     frozen: the random state to start each forward from; taken now when None. Whoever makes it releases it.
     """
 
-    __slots__ = ("_settled", "frozen", "meter", "target")
+    __slots__ = ("_first", "_settled", "frozen", "meter", "target")
 
     def __init__(self, target: Target, *, meter: Meter | None = None, frozen: Frozen | None = None) -> None:
         self.target = target
         self.meter = meter if meter is not None else Meter()
         self.frozen = frozen if frozen is not None else Frozen(target)
         self._settled = False
+        #: Shapes and number of outputs of the first forward.
+        self._first: tuple[list[tuple[int, ...]], int] | None = None
 
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """Outputs at these values, one array per output, none of which the layer holds or can still change.
@@ -111,7 +124,13 @@ class Calls:
         if not self._settled:
             self._settled = True
             self.frozen.notice()
-        return outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+        outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+        if self._first is None:
+            self._first = [np.shape(v) for v in values], len(outputs)
+        elif len(outputs) != self._first[1] and [np.shape(v) for v in values] == self._first[0]:
+            told = f"forward of {self.target.name} returned {_outputs(len(outputs))} where its first call returned"
+            raise LayerError(f"{told} {self._first[1]}: return as many each time, for inputs of the same shapes")
+        return outputs
 
     def backward(self, upstream: Sequence[Array]) -> list[Any]:
         """The gradients of the last forward as the layer returned them; none of the arrays can still change.
@@ -158,6 +177,10 @@ class Calls:
             given = "an upstream of shape " + ", ".join(str(np.shape(u)) for u in arrays)
         way_out = "call it once by hand on these arrays"
         return f"{stage} of {self.target.name} raised {type(cause).__name__} ({text}) given {given}: {way_out}"
+
+
+def _outputs(number: int) -> str:
+    return "1 output" if number == 1 else f"{number} outputs"
 
 
 def _what(output: Any) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .adapters import adapt
-from .calls import Calls, Meter, Unfinished, quiet
+from .calls import INTERRUPTED, Calls, Meter, Unfinished, quiet
 from .claims import Claimant
 from .complex_step import ComplexStep
 from .contract import FirstCall, Outcome, begin, examine, judge_first, settled
@@ -18,12 +19,14 @@ from .errors import GradCheckError, GradientInconclusive, GradientMismatch, Inva
 from .findings import Judged, Sitting
 from .hands import Hands
 from .hooks import manager
+from .keeping import Kept
 from .lecture import EveryEntry
+from .nodes import located
 from .numeric.directions import mix
 from .observer import present
 from .precision import Precision, choose
 from .randomness import Frozen
-from .settings import Settings
+from .settings import LARGEST_H, Settings
 from .target import Array, Target
 from .verdict import Report, Verdict
 
@@ -60,6 +63,8 @@ def check(
     >>> check(Square(), np.array([1.0, 2.0])).passed
     True
     """
+    if not isinstance(kwargs, Mapping | None):
+        raise InvalidInput(f"kwargs is {kwargs!r:.60}: give a dict of keyword arguments of forward")
     return run(layer, inputs, wrt, upstream, dict(kwargs or {}), Settings().merged(settings))
 
 
@@ -82,22 +87,49 @@ def run(
     layer: Any, inputs: Sequence[Any], wrt: Any, upstream: Any, kwargs: dict[str, Any], settings: Settings
 ) -> Report:
     """`check` with its settings resolved."""
+    if settings.h > LARGEST_H and settings.method != "every-entry":
+        told = f"h is {settings.h!r}: steps are relative to the size of the entries"
+        raise InvalidInput(f"{told}, give one of at most 1, or method='every-entry'")
     target, observer = adapt(layer, tuple(inputs), kwargs, wrt), present()
     if observer is not None:
         observer.adapted(target)
     with ExitStack() as stack:
         stack.enter_context(quiet())
+        stack.enter_context(Kept(target.layer))
         frozen = stack.enter_context(Frozen(target))
         check = Check(target, settings, frozen)
+        if observer is not None:
+            observer.begun(check)
         report = check.report(upstream)
+        if not check.meter.interrupted:
+            report = located(report, target, partial(_alone, settings.seed))
         if observer is not None:
             observer.told(check, report)
+    if check.meter.interrupted:
+        raise interrupt(report)
     manager().hook.gradcheck_checked(layer=layer, report=report)
     return report
 
 
+def interrupt(report: Report) -> KeyboardInterrupt:
+    """What goes on to whoever stopped the check: an interrupt that shows, and holds as `report`, what it had found."""
+    stopped = KeyboardInterrupt()
+    stopped.add_note(str(report))
+    vars(stopped)["report"] = report
+    return stopped
+
+
+def _alone(seed: int, layer: Any, inputs: Sequence[Array]) -> Report:
+    """A short check that nobody is told of: of one operation inside a graph."""
+    target = adapt(layer, tuple(inputs), {})
+    with Frozen(target) as frozen:
+        return Check(target, Settings(seed=seed, contract="values"), frozen).report(None)
+
+
 #: How the numbers are measured, by `method=`.
 WAYS: dict[str, type[Sitting]] = {"probes": Sitting, "every-entry": EveryEntry, "complex-step": ComplexStep}
+#: Binary exponent from which on an output's upstream is chosen to bring their product back to the size of one.
+LARGEST_EXPONENT = 256
 #: Clauses whose breach is as often a symptom of a wrong formula as a cause of its own.
 WEAK = ("upstream",)
 
@@ -123,6 +155,9 @@ class Check:
         except Unfinished as end:
             # Not even the first forward and backward were granted.
             judged, contract, spent = Judged(), [], str(end)
+        except KeyboardInterrupt:
+            self.meter.interrupted = True
+            judged, contract, spent = Judged(), [], INTERRUPTED
         if judged.vacuous and not spent and not any(o.findings for o in contract):
             judged, contract, spent = self._mirrored(values, untouched, judged, contract)
         return self._told(judged, contract, spent)
@@ -140,12 +175,17 @@ class Check:
         with Hands(first, precision, self.settings) as hands:
             try:
                 judged = self._measure(first, self._comparable(first, contract[0]), precision, hands)
-                self.stages["values"] = self.meter.forward_evaluations
+                measured = self.meter.forward_evaluations
+                self.stages["values"] = measured - judged.explained
+                if judged.explained:
+                    self.stages["diagnosis"] = judged.explained
                 if self.settings.contract == "full":
                     contract.append(hands.contract() or examine(first, self.settings))
-                    self.stages["contract"] = self.meter.forward_evaluations - self.stages["values"]
-            except Unfinished as end:
+                    self.stages["contract"] = self.meter.forward_evaluations - measured
+            except (Unfinished, KeyboardInterrupt) as end:
                 spent = str(end)
+                if isinstance(end, KeyboardInterrupt):
+                    self.meter.interrupted, spent = True, INTERRUPTED
                 judged = self.sitting.result if self.sitting else judged
         return judged, contract, spent
 
@@ -193,9 +233,12 @@ class Check:
         chosen = []
         for u, y in zip(parts, outputs, strict=True):
             try:
-                u = np.asarray(u, y.dtype)
+                u = _upstream_of(u, y)
+            except InvalidInput:
+                raise
             except (TypeError, ValueError):
-                raise InvalidInput(f"the upstream is {u!r:.60}: give an array of numbers of shape {y.shape}") from None
+                shown = " ".join(repr(u).split())[:60]
+                raise InvalidInput(f"the upstream is {shown}: give an array of numbers of shape {y.shape}") from None
             if u.shape != y.shape:
                 raise InvalidInput(
                     f"the upstream has shape {u.shape}, the output {y.shape}: give one of the output's shape"
@@ -260,7 +303,27 @@ def random_upstream(y: Array, seed: int, which: int) -> Array:
     """
     rng = np.random.Generator(np.random.PCG64(mix(seed, which, 1)))
     numbers = rng.uniform(-1.0, 1.0, y.shape)
-    return np.asarray(numbers + np.copysign(0.5, numbers), y.dtype if y.dtype.kind == "f" else np.float64)
+    numbers += np.copysign(0.5, numbers)
+    return np.asarray(_levelled(numbers, y), y.dtype if y.dtype.kind == "f" else np.float64)
+
+
+def _levelled(upstream: Array, y: Array) -> Array:
+    """The upstream divided by a power of two where an output is so large that its square could leave the numbers."""
+    exponents = np.frexp(y)[1] if y.dtype.kind == "f" else np.zeros(y.shape, np.intc)
+    large = np.abs(exponents) > LARGEST_EXPONENT
+    return np.ldexp(upstream, np.where(large, -exponents, 0)) if large.any() else upstream
+
+
+def _upstream_of(given: Any, y: Array) -> Array:
+    """A given upstream in the output's dtype; a complex one as the pairs of numbers that the output is shown as."""
+    u: Array = np.asarray(given)
+    if u.dtype.kind != "c":
+        return np.asarray(u, y.dtype)
+    if (*u.shape, 2) != y.shape:
+        raise InvalidInput(
+            f"the upstream is complex of shape {u.shape}, the output real of shape {y.shape}: give real numbers"
+        )
+    return np.asarray(np.stack([u.real, u.imag], axis=-1), y.dtype)
 
 
 def _said(finding: Any, earlier: Sequence[Any]) -> bool:

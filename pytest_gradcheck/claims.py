@@ -8,15 +8,19 @@ from typing import Any
 import numpy as np
 
 from .calls import Calls
+from .contract.compare import numbers
+from .errors import GradCheckError, LayerError
 from .numeric.directions import CHUNK
-from .numeric.scales import Floats
-from .numeric.stencil import Claim
+from .numeric.scales import Floats, rms
+from .numeric.stencil import Claim, ShapeChanged
 from .target import Array
 
 #: Relative size of the shift that shows the rounding of the declared gradient.
 TREMBLE = 2.0**-50
 #: Relative size of a shift that moves every float64 computation, and no float32 one.
 NUDGE = 2.0**-40
+#: One that any precision notices where outputs move at all.
+SHOVE = 2.0**-6
 
 
 class Claimant:
@@ -38,8 +42,14 @@ class Claimant:
 
     def of(self, upstream: list[Floats]) -> Claim:
         """The claim for a flat upstream: one forward at the centre and one backward."""
-        self.calls.forward([np.array(v) for v in self.values])
+        self._forward([np.array(v) for v in self.values])
         return self.after_forward(upstream)
+
+    def _forward(self, values: Sequence[Array]) -> None:
+        shapes = [y.shape for y in self.calls.forward(values)]
+        if self.shapes and shapes != self.shapes:
+            # An upstream of the first output's shape would let backward be blamed for what forward did.
+            raise ShapeChanged(shapes)
 
     def after_forward(self, upstream: list[Floats]) -> Claim:
         """The claim for a flat upstream, for the forward that was just made."""
@@ -56,35 +66,57 @@ class Claimant:
             if g is None:
                 found.append(np.zeros(value.size) if i in self.comparable else None)
                 continue
-            array = np.asarray(g, np.float64).reshape(-1)
-            found.append(array if array.size == value.size else None)
+            array = numbers(g)
+            if array is None:
+                raise LayerError(self._no_numbers(i, g))
+            flat = np.asarray(array, np.float64).reshape(-1)
+            found.append(flat if flat.size == value.size else None)
         return found
+
+    def _no_numbers(self, i: int, gradient: Any) -> str:
+        target = self.calls.target
+        return (
+            f"backward of {target.name} returned a {type(gradient).__name__} for {target.arguments[i].name}, "
+            "after numbers for another upstream: return an array of numbers each time"
+        )
 
     def trembling(self, claim: Claim) -> list[Floats | None]:
         """By how much the declared gradient changes when the inputs change in their last digits.
 
         Entries where it changes by more than a thousandth of their kind have crossed a kink: that is no rounding.
         """
-        self.calls.forward([shifted(v, i, TREMBLE) for i, v in enumerate(self.values)])
+        self._forward([shifted(v, i, TREMBLE) for i, v in enumerate(self.values)])
         others = self.after_forward(claim.upstream).gradients
         return [
             None if g is None or h is None else _tremble(h, g) for g, h in zip(claim.gradients, others, strict=True)
         ]
 
     def moves(self, units: Sequence[float | Floats]) -> bool:
-        """Whether any output notices a shift that float64 can see and float32 cannot.
+        """Whether outputs notice a shift that float64 can see and float32 cannot; True as well where nothing can tell.
 
-        It is asked a little beside the centre, which may be a stationary point; units: size of each argument's steps.
+        It is asked a little beside the centre, which may be a stationary point, and among ordinary numbers of the same
+        signs: where a forward cancels or saturates, float64 may not notice either. units: of each argument's steps.
         """
-        beside = [_beside(v, unit, 0.0) for v, unit in zip(self.values, units, strict=True)]
-        nudged = [_beside(v, unit, NUDGE) for v, unit in zip(self.values, units, strict=True)]
-        before, after = self.calls.forward(beside), self.calls.forward(nudged)
+        near = [[_beside(v, u, by) for v, u in zip(self.values, units, strict=True)] for by in (0.0, NUDGE, SHOVE)]
+        far = [[shifted(_ordinary(v, i), i, by) for i, v in enumerate(self.values)] for by in (0.0, NUDGE, SHOVE)]
+        still = False
+        for centre, nudged, shoved in (near, far):
+            try:
+                if self._differ(centre, nudged):
+                    return True
+                still |= self._differ(centre, shoved)
+            except GradCheckError:  # the layer is not defined there
+                continue
+        return not still
+
+    def _differ(self, one: list[Array], other: list[Array]) -> bool:
+        before, after = self.calls.forward(one), self.calls.forward(other)
         return any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(before, after, strict=True))
 
 
 def _tremble(h: Floats, g: Floats) -> Floats:
     """h - g where that is small beside g, zero elsewhere; piece by piece, since g may be as large as memory allows."""
-    size, out = float(np.sqrt(np.dot(g, g) / max(1, g.size))), h if h.flags.writeable else np.array(h)
+    size, out = rms(g), h if h.flags.writeable else np.array(h)
     for a in range(0, g.size, CHUNK):
         there, own = out[a : a + CHUNK], g[a : a + CHUNK]
         there -= own
@@ -96,6 +128,12 @@ def _beside(value: Array, unit: float | Floats, nudge: float) -> Array:
     signs = np.where(np.arange(value.size) % 2, 1.0, -1.0)
     moved = value.reshape(-1) + signs * (2.0**-9 * (1.0 + 0.37 * np.cos(np.arange(value.size))) + nudge) * unit
     return np.asarray(moved.reshape(value.shape), np.float64)
+
+
+def _ordinary(value: Array, i: int) -> Array:
+    """Numbers between 0.3 and 0.9 with the signs of the values, other ones for each argument."""
+    sizes = 0.6 + 0.3 * np.cos(np.arange(value.size) * 1.7 + 0.9 * i).reshape(value.shape)
+    return np.asarray(np.where(value < 0, -sizes, sizes))
 
 
 def shifted(value: Array, i: int, by: float) -> Array:

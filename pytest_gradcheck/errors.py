@@ -19,6 +19,10 @@ class LayerError(GradCheckError, RuntimeError):
     """The layer's own code raised, or returned something that is no output; the cause is chained."""
 
 
+class AdapterError(LayerError):
+    """An adapter of another package raised, or returned what is no target; the message names its module."""
+
+
 class MissingExtra(GradCheckError, ImportError):
     """An optional framework is not installed; the message names the extra to install."""
 
@@ -43,5 +47,7 @@ class InconclusiveWarning(UserWarning):
 
 
 # Under the name by which users import them: it is what pytest prints before each message.
-for _error in [GradCheckError, *GradCheckError.__subclasses__(), GradientInconclusive, InconclusiveWarning]:
+for _error in [
+    GradCheckError, *GradCheckError.__subclasses__(), AdapterError, GradientInconclusive, InconclusiveWarning
+]:  # fmt: skip
     _error.__module__ = "pytest_gradcheck"

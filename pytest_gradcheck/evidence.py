@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +42,7 @@ class Evidence:
     values, upstream, outputs: the point of the check, float64, one array per argument or output.
     arguments: one record per argument; None where there is no comparable gradient.
     earlier: values of an earlier call of the same layer with other inputs, if there was one.
-    spend: call before each further forward evaluation; raises `OutOfBudget` when nothing is left.
+    left, deadline: how many forward evaluations it may take more, and until which moment of `time.perf_counter`.
     """
 
     target: Target
@@ -51,13 +52,14 @@ class Evidence:
     arguments: tuple[ArgumentEvidence | None, ...]
     earlier: tuple[Array, ...] | None = None
     left: int = 200
+    deadline: float | None = None
     forward_evaluations: int = 0
     backward_calls: int = 0
     cache: dict[str, Any] = field(default_factory=dict)
 
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
-        """Outputs at other values; copies are given to the layer."""
-        if self.left <= 0:
+        """Outputs at other values; copies are given to the layer. Raises `OutOfBudget` where nothing is left."""
+        if self.left <= 0 or (self.deadline is not None and time.perf_counter() > self.deadline):
             raise OutOfBudget
         self.left -= 1
         self.forward_evaluations += 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .calls import Unfinished
+from .calls import INTERRUPTED, Unfinished
 from .claims import Claimant
 from .contract import FirstCall
 from .diagnosis import diagnose
@@ -22,27 +22,29 @@ from .numeric.search import EVERY, Finds, Measured, Search
 from .numeric.sharpness import MISS
 from .numeric.stencil import Block, Claim, ShapeChanged, Stencil
 from .precision import Precision, judge_low
-from .settings import Settings
+from .settings import PRECISIONS, Settings
 from .target import Argument
 from .verdict import MOST_INDICES, ArgumentResult, Entry, Finding, Verdict
 
 #: Where all arguments are empty, each of them has its own note.
 EMPTY = "nothing was compared: every argument is empty"
-#: Unit roundoff of the dtypes in which a float64 layer may declare to compute.
-INSIDE = {"float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 #: Forward evaluations that the contract may still need of the usual number.
 RESERVE = 12
 
 
 @dataclass(slots=True)
 class Judged:
-    """What measuring brought: results by argument, findings, notes, and why it could not be decided (or nothing)."""
+    """What measuring brought: results by argument, findings, notes, and why it could not be decided (or nothing).
+
+    explained: forward evaluations that the diagnosis took; none where nothing is wrong.
+    """
 
     arguments: list[ArgumentResult] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     undecided: str = ""
     vacuous: bool = False
+    explained: int = 0
 
 
 class Sitting:
@@ -63,11 +65,13 @@ class Sitting:
         self.result = Judged()
         #: What was measured, for whoever wants to look closer: the claim, and one outcome per argument.
         self.seen: tuple[Claim, list[ArgumentOutcome]] | None = None
+        self.examination: Examination | None = None
         claimant.describe(precision.outputs)
         domains = domains_of(self.arguments, settings)
         self.stencil = stencil_of(domains)
+        self.stencil.writes = bool(first.changed_by_forward)
         self.stencil.take(precision.outputs)
-        inside = INSIDE.get(settings.precision or "", 0.0)
+        inside = PRECISIONS.get(settings.precision or "", 0.0) / 2
         if precision.cast or inside:
             self.stencil.input_rounding = (precision.eps if precision.cast else inside) / 2
         dtypes = [y.dtype for y in precision.outputs]
@@ -77,6 +81,14 @@ class Sitting:
 
     def judged(self) -> Judged:
         """The judgement; `Unfinished` passes through, and what was judged until then is in `result`."""
+        try:
+            self._judge()
+        except ShapeChanged as change:
+            shapes = ", ".join(map(str, change.args[0]))
+            self.result.undecided = f"the outputs change their shape to {shapes} at or near the inputs"
+        return self.result
+
+    def _judge(self) -> None:
         claim = self._claim()
         if not self.precision.cast and self.comparable and self.settings.contract != "values":
             claim.trembles = self.claimant.trembling(claim)
@@ -101,7 +113,6 @@ class Sitting:
         if not self.result.findings:
             # As large as the arguments; who looks closer at a check that passed does without.
             claim.trembles = None
-        return self.result
 
     def _claim(self) -> Claim:
         if self.precision.low:
@@ -132,21 +143,29 @@ class Sitting:
 
     def examined(self, claim: Claim) -> list[ArgumentOutcome]:
         """One outcome per argument, by block probes."""
-        examination = Examination(
+        self.examination = examination = Examination(
             self.stencil, self.prober, self.claimant.of, self.settings.sharpness,
             RESERVE if self.settings.contract == "full" else 0, brief=self.settings.contract == "values",
         )  # fmt: skip
         try:
             return examination.run(claim, self.comparable)
-        except ShapeChanged as change:
-            self.result.undecided = f"the outputs change their shape to {change.args[0]} near the inputs"
-            return []
-        except Unfinished as end:
-            self.result.undecided = str(end)
+        except (Unfinished, KeyboardInterrupt) as end:
+            why = str(end)
+            if isinstance(end, KeyboardInterrupt):
+                # What was found is told; whoever would ask the layer for more of it is refused.
+                self.first.calls.meter.interrupted, why = True, INTERRUPTED
+            self.result.undecided = why
             for outcome in examination.outcomes.values():
                 if outcome.covered < self.stencil.flat[outcome.argument].size:
-                    outcome.blind = outcome.blind or str(end)
+                    outcome.blind = outcome.blind or why
             return list(examination.outcomes.values())
+
+    def progress(self) -> tuple[int, int]:
+        """Entries that are decided so far, and how many evaluations they all take if nothing is wrong."""
+        if self.examination is None:
+            return 0, 0
+        covered = sum(outcome.covered for outcome in self.examination.outcomes.values())
+        return covered, self.examination.allowance + self.examination.reserve
 
     def _tell(self, outcome: ArgumentOutcome, claim: Claim) -> None:
         argument, result = self.arguments[outcome.argument], self.result
@@ -167,16 +186,13 @@ class Sitting:
                 f"{argument.name}: sharpness {self.settings.sharpness:.1e} was asked and {outcome.relative:.1e} reached"
             )
         if outcome.hidden:
-            result.notes.append(
-                f"{outcome.hidden} entries of {argument.name} are too small beside the others to be told from zero"
-            )
+            hidden = f"{_many(outcome.hidden)} of {argument.name}"
+            result.notes.append(f"{hidden} too small beside the others to be told from zero")
         if outcome.infinite:
-            result.notes.append(
-                f"{outcome.infinite} entries of {argument.name} have an infinite slope: they were left out"
-            )
+            result.notes.append(f"the slope at {_many(outcome.infinite)} of {argument.name} is infinite: left out")
         if outcome.one_sided:
             result.notes.append(
-                f"{outcome.one_sided} entries of {argument.name} can move to one side only: one-sided differences"
+                f"{_many(outcome.one_sided)} of {argument.name} can move to one side only: one-sided differences"
             )
         elif outcome.left_domain:
             result.notes.append(
@@ -184,17 +200,17 @@ class Sitting:
             )
         kinks = max(outcome.rough, outcome.kinks.count)
         if kinks:
-            result.notes.append(
-                f"{kinks} entries or outputs of {argument.name} are on or near a kink, judged by their one-sided slopes"
-            )
+            told = "1 entry or output" if kinks == 1 else f"{kinks:,} entries or outputs"
+            result.notes.append(f"{told} of {argument.name} on or near a kink, judged by the one-sided slopes")
             if self.settings.nonsmooth == "fail" and outcome.kinks.count and verdict == "pass":
                 verdict = "fail"
-                message = f"{argument.name} stands on a kink at {outcome.kinks.count} outputs, and nonsmooth is 'fail'"
+                many = _many(outcome.kinks.count, "output", "outputs")
+                message = f"{argument.name} stands on a kink at {many}, and nonsmooth is 'fail'"
                 result.findings.append(Finding("region", message, argument.name, clause="smooth"))
         result.arguments.append(self._result(argument, outcome, verdict, kinks))
 
     def _result(self, argument: Argument, outcome: ArgumentOutcome, verdict: Verdict, kinks: int) -> ArgumentResult:
-        failed = verdict == "fail" or bool(outcome.blind) or outcome.covered == 0
+        failed = verdict == "fail" or bool(outcome.blind) or outcome.covered <= outcome.hidden
         return ArgumentResult(
             argument.name, argument.value.shape, str(argument.value.dtype), argument.value.size, verdict,
             error=self._worst(outcome), sharpness=None if failed else outcome.relative,
@@ -211,7 +227,7 @@ class Sitting:
         if outcome.settled:
             return True
         i, worst = outcome.argument, outcome.finds.wrong[:3]
-        if not any(self._wrong(i, m, claim) for m in worst):
+        if not any(self._wrong(i, m, claim, claim) for m in worst):
             return False
         for turn in range(3):
             rng = np.random.default_rng([self.settings.seed & 0xFFFFFFFF, turn, 5])
@@ -220,7 +236,7 @@ class Sitting:
                 for u in claim.upstream
             ]
             theirs = self.claimant.of(other)
-            if any(self._wrong(i, m, theirs) for m in worst):
+            if any(self._wrong(i, m, theirs, claim) for m in worst):
                 return True
         # Wrong for this upstream alone: no derivative depends on the sign of the upstream, so it is wrong all the same.
         return any(abs(m.declared - m.numeric) > 100 * m.bar for m in worst)
@@ -228,12 +244,17 @@ class Sitting:
     def _block(self, i: int) -> Block:
         return Block(i, (0, self.stencil.flat[i].size))
 
-    def _wrong(self, i: int, m: Measured, claim: Claim) -> bool:
-        """Whether an entry is wrong at a third of the step that suits it best, in another direction."""
+    def _wrong(self, i: int, m: Measured, claim: Claim, first: Claim) -> bool:
+        """Whether an entry is wrong at a third of the step that suits it best, in another direction.
+
+        Where the claim is the first one, both looks must have measured much the same: noise is never twice alike.
+        """
         pilot = self.prober.pilot(Block(i, (m.position, m.position + 1)), claim, draw=7)
         step = self.prober.step_for(pilot, SINGLE) / 3
         second = Prober(self.stencil, self.noise, mix(self.prober.seed, 3), self.settings.h / 3, step)
-        return Search(second, pilot, 0.0, 0.0).entry(i, m.position, claim).state == "wrong"
+        again = Search(second, pilot, 0.0, 0.0).entry(i, m.position, claim)
+        apart = abs(again.numeric - m.numeric)
+        return again.state == "wrong" and (claim is not first or apart <= 0.5 * abs(m.declared - m.numeric))
 
     def _finding(self, argument: Argument, outcome: ArgumentOutcome) -> Finding:
         wrong, finds, size = outcome.finds.wrong, outcome.finds, argument.value.size
@@ -257,7 +278,7 @@ class Sitting:
         where = "where it stands on a kink" if single else "when the entries that share a kink move together"
         message = (
             f"the gradient of {argument.name} is outside the one-sided slopes {where}: "
-            f"declared {worst.declared:.6g}, allowed {worst.low:.6g} to {worst.high:.6g}"
+            f"declared {worst.declared:.6g}, allowed {worst.low + 0.0:.6g} to {worst.high + 0.0:.6g}"
         )
         entries = tuple(
             Entry(_index(b.entries[0][1], shape), b.declared, (b.low + b.high) / 2, (b.high - b.low) / 2 + b.doubt)
@@ -274,18 +295,21 @@ class Sitting:
         arguments = tuple(
             self._evidence(i, by_argument[i], claim) if i in by_argument else None for i in range(len(self.arguments))
         )
-        shapes = self.claimant.shapes
+        shapes, meter = self.claimant.shapes, self.first.calls.meter
         evidence = Evidence(
             target=self.precision.calls.target,
             values=tuple(self.precision.values),
             upstream=tuple(u.reshape(s) for u, s in zip(claim.upstream, shapes, strict=True)),
             outputs=tuple(c.reshape(s) for c, s in zip(self.stencil.center, shapes, strict=True)),
             arguments=arguments,
+            deadline=meter.deadline,
         )
+        if meter.max_evaluations is not None:
+            evidence.left = min(evidence.left, max(0, meter.max_evaluations - meter.forward_evaluations))
         numeric = [f for f in self.result.findings if f.clause == "gradient"]
         others = [f for f in self.result.findings if f.clause != "gradient"]
         self.result.findings = [*map(_asked_for_solver, diagnose(evidence, numeric)), *others]
-        meter = self.first.calls.meter
+        self.result.explained += evidence.forward_evaluations
         meter.forward_evaluations += evidence.forward_evaluations
         meter.backward_calls += evidence.backward_calls
 
@@ -347,6 +371,10 @@ class Sitting:
             self.result.notes.append(text)
         if self.settings.vacuous == "fail":
             self.result.findings.append(Finding("zero", text, still[0] if still else None, clause="vacuous"))
+
+
+def _many(count: int, one: str = "entry", many: str = "entries") -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _how_many(finds: Finds, size: int) -> tuple[int, str]:

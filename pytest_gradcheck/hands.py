@@ -89,6 +89,7 @@ class Hands:
             shapes=tuple(y.shape for y in self.precision.outputs),
             domains=tuple(domains),
             way=way,
+            writes=bool(first.changed_by_forward),
             random=self.precision.calls.frozen.shipped(),
             settings=replace(self.settings, executor=None),
         )

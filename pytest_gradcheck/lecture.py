@@ -7,12 +7,14 @@ import numpy as np
 from .findings import Sitting
 from .numeric.examine import ArgumentOutcome
 from .numeric.ladder import SIGMAS
-from .numeric.scales import Floats
+from .numeric.scales import Floats, rms
 from .numeric.search import Finds, Measured, Search
 from .numeric.stencil import Block, Claim, rounding
 
 #: So many numbers are handed at once to a layer that takes a batch.
 MOST_AT_ONCE = 1 << 20
+#: Forward evaluations besides: the first call, the trembling of the declared gradient, the contract.
+OTHERS = 12
 #: What an entry may differ by, relative to its kind, before a second step decides: the truncation at h = 1e-4.
 NEAR = 1e-7
 
@@ -24,6 +26,11 @@ class EveryEntry(Sitting):
         """One outcome per argument, all of its entries measured."""
         return [self._argument(i, claim) for i in self.comparable]
 
+    def progress(self) -> tuple[int, int]:
+        """Entries that were moved so far, and how many evaluations all of them take."""
+        entries = sum(self.stencil.flat[i].size for i in self.comparable)
+        return min(entries, self.first.calls.meter.forward_evaluations // 2), 2 * entries + OTHERS
+
     def _argument(self, i: int, claim: Claim) -> ArgumentOutcome:
         gradient, size = claim.gradients[i], self.stencil.flat[i].size
         if gradient is None:
@@ -32,7 +39,7 @@ class EveryEntry(Sitting):
         numeric = self._in_batches(i, claim, h) if self.stencil.calls.target.batched else None
         if numeric is None:
             numeric = self.stencil.differences(i, h, claim.upstream)
-        typical = float(np.sqrt(np.dot(gradient, gradient) / size))
+        typical = rms(gradient)
         floor = np.maximum(np.abs(gradient), 1e-3 * typical)
         tremble = self.noise.factor * rounding(
             self.stencil.center, [0 * y - 1 for y in self.stencil.center], self.stencil.center, claim, self.noise.eps

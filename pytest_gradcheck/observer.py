@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
 
 class Observer(Protocol):
-    """Told twice of each check that is made inside `watching`."""
+    """Told three times of each check that is made inside `watching`."""
 
     def adapted(self, target: Target) -> None:
         """The layer has its common form and has not been called; values of its arguments may be replaced."""
+
+    def begun(self, check: Check) -> None:
+        """The layer's first call comes next; `check.meter.watch` may be set, to be called at every forward."""
 
     def told(self, check: Check, report: Report) -> None:
         """The check has come to its report; `check.sitting` holds what was measured, if anything was."""

@@ -68,6 +68,14 @@ FEATURES: dict[str, tuple[dict[str, Any], str]] = {
         {"metavar": "NAME", "help": "evaluate large checks by 'processes:N', 'threads:N' or 'dask://HOST:PORT'"},
         "pytest_gradcheck.pytesting.executors",
     ),
+    "gradcheck_session_seconds": (
+        {"metavar": "SECONDS", "help": "what all checks of this run may take together; the rest is inconclusive"},
+        "pytest_gradcheck.pytesting.session_budget",
+    ),
+    "gradcheck_durations": (
+        {"metavar": "N", "help": "show the N checks that took longest (0 for all)"},
+        "pytest_gradcheck.pytesting.durations",
+    ),
     "gradcheck_replay": (
         {"metavar": "FILE", "help": "run the one check that FILE holds, as a failure saved it"},
         "pytest_gradcheck.pytesting.replaying",
@@ -97,6 +105,7 @@ FEATURES: dict[str, tuple[dict[str, Any], str]] = {
 #: Features that the ini file may ask for too, with the type that they have there.
 IN_INI: dict[str, Literal["args", "string"]] = {
     "gradcheck_executor": "string",
+    "gradcheck_session_seconds": "string",
     "gradcheck_modules": "args",
     "gradcheck_guess": "string",
     "gradcheck_cov": "args",

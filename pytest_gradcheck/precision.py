@@ -103,6 +103,8 @@ def judge_low(
     first.calls.forward(shifted)
     again = first.calls.backward([np.array(u) for u in first.upstream])
     findings, exact = [], []
+    # Where a gradient is zero, what is left in a narrow type is the rounding of numbers as large as the others'.
+    beside = max((float(np.abs(w).max(initial=0.0)) for w in double if w is not None), default=0.0)
     for i, argument in enumerate(first.calls.target.arguments):
         wide = double[i]
         if wide is None or i >= len(first.gradients) or first.gradients[i] is None or wide.size == 0:
@@ -111,7 +113,7 @@ def judge_low(
         moved = np.asarray(again[i], np.float64).reshape(-1) if i < len(again) and again[i] is not None else given
         if given.size != wide.size or moved.size != wide.size:
             continue
-        gap, size = np.abs(given - wide), float(np.abs(wide).max())
+        gap, size = np.abs(given - wide), max(beside, _share(first, i))
         trembles = np.abs(moved - given)
         # What crosses a kink under a shift by one unit is no measure of rounding.
         trembles[trembles > 0.05 * size] = 0.0
@@ -135,6 +137,13 @@ def judge_low(
         f"{', '.join(exact)}"
     ]
     return findings, notes if exact else []
+
+
+def _share(first: FirstCall, i: int) -> float:
+    """The gradient at which an argument would move upstream . output by as much as there is of it."""
+    whole = max((float(np.abs(u * y).max(initial=0.0)) for u, y in zip(first.upstream, first.outputs, strict=True)))
+    largest = float(np.abs(first.values[i]).max(initial=0.0))
+    return whole / largest if largest else 0.0
 
 
 def _at_kink(given: Floats, wide: Floats, size: float, eps: float) -> bool:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from numbers import Integral, Real
 from typing import Any
 
 METHODS = ("probes", "every-entry", "complex-step")
 CONTRACTS = ("full", "values", "off")
+#: Precisions in which a float64 layer may declare to compute, with the distance from 1 to the next number.
+PRECISIONS = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+#: Where steps are relative they are this large at most: beyond it nothing is a neighbour.
+LARGEST_H = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +57,33 @@ class Settings:
     executor: Any = None
 
     def __post_init__(self) -> None:
-        positive("h", self.h)
-        for name in ("sharpness", "accuracy", "max_evaluations", "max_seconds"):
-            if getattr(self, name) is not None:
-                positive(name, getattr(self, name))
+        for name in ("h", "sharpness", "accuracy", "max_seconds", "max_evaluations"):
+            value = getattr(self, name)
+            if value is not None or name == "h":
+                positive(name, value)
+                # Numbers of numpy cannot travel between processes; here they become Python's.
+                whole = name == "max_evaluations"
+                object.__setattr__(self, name, _whole(name, value) if whole else float(value))
+        for name in ("seed", "batch_axis"):
+            if getattr(self, name) is not None or name == "seed":
+                object.__setattr__(self, name, _whole(name, getattr(self, name)))
+        self._check_words()
+
+    def _check_words(self) -> None:
         _one_of("method", self.method, METHODS)
         _one_of("contract", self.contract, CONTRACTS)
         _one_of("nonsmooth", self.nonsmooth, ("pass", "fail"))
         _one_of("vacuous", self.vacuous, ("note", "fail"))
         _one_of("inconclusive", self.inconclusive, ("fail", "warn", "skip"))
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise _invalid(f"seed is {self.seed!r}: give a whole number, zero or larger")
         if not (self.executor is None or isinstance(self.executor, str) or hasattr(self.executor, "submit")):
             raise _invalid(
                 f"executor is {self.executor!r}: give an executor of concurrent.futures, or a name like 'processes:2'"
             )
+        if self.precision is not None:
+            _one_of("precision", self.precision, tuple(PRECISIONS))
+        for name, what in (("skip", "clauses to the reasons"), ("domain", "arguments to domains")):
+            if not isinstance(getattr(self, name), Mapping | None):
+                raise _invalid(f"{name} is {getattr(self, name)!r:.60}: give a dict from names of {what}")
 
     def merged(self, changes: Mapping[str, Any]) -> Settings:
         """These settings with some replaced; an unknown name is an error that lists the known ones."""
@@ -78,8 +95,15 @@ class Settings:
 
 def positive(name: str, value: Any) -> None:
     """Raise `InvalidInput` unless the value is a finite number larger than zero."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < float("inf"):
         raise _invalid(f"{name} is {value!r}: give a number larger than zero")
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
+        least = "larger than zero" if name == "max_evaluations" else "zero or larger"
+        raise _invalid(f"{name} is {value!r}: give a whole number, {least}")
+    return int(value)
 
 
 def _one_of(name: str, value: Any, known: tuple[str, ...]) -> None:

@@ -7,6 +7,7 @@ to output arrays, and a backward from upstream arrays to whatever the layer retu
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,12 @@ import numpy.typing as npt
 from .verdict import Clause
 
 Array = npt.NDArray[Any]
+
+
+def is_masked(array: Any) -> bool:
+    """Whether some entries of an array are masked: no part of what a layer computes, and yet there as numbers."""
+    masked: Any = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(array, masked.MaskedArray) and bool(masked.is_masked(array))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,8 @@ class Target:
     remarks: what the adapter has to say in the report (a surrogate and its reason).
     rounding: relative rounding of the layer's arithmetic where it is coarser than its arrays' (bfloat16 is shown as
         float32, numpy has no such type); None where the dtype tells.
+    returned: what the layer itself returned at the last forward, kept where `keeps` is set, for the next layer of a
+        chain: tensors of their own type, integers, and all that the check does not differentiate.
     batched: whether `forward` also takes all values with one more axis in front, and gives outputs with it.
     """
 
@@ -58,6 +67,8 @@ class Target:
     remarks: tuple[str, ...] = ()
     rounding: float | None = None
     batched: bool = False
+    keeps: bool = False
+    returned: Any = None
 
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at these values, one array per output; shapes may differ from the arguments' own.
@@ -73,6 +84,12 @@ class Target:
         Nothing is converted: a wrong number, shape, dtype or None must reach the contract as it is.
         """
         raise NotImplementedError
+
+    def keep(self, out: Any) -> Any:
+        """Remember what the layer returned, where that is asked for: an array that is held could still change."""
+        if self.keeps:
+            self.returned = out
+        return out
 
     def fresh(self) -> Target | None:
         """A target around a deep copy of the layer as it is now, or None where it cannot be copied."""

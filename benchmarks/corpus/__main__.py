@@ -76,6 +76,7 @@ def show(rows: Sequence[Row], seeds: int, peers: Sequence[str], with_kinds: bool
         print("\nside by side (x: wrong in every run, ~: in some):\n" + tables.peers_side_by_side(rows))
     if with_kinds:
         print("\n" + tables.kinds(rows))
+        print("\n" + tables.diagnosed(rows))
         print("\nanother word was named first:\n" + tables.misnamed(rows))
 
 

@@ -22,6 +22,7 @@ class Outcome:
     verdict: "pass", "fail", "inconclusive", "error" (an exception in the place of a verdict) or "timeout".
     raised: another checker rejected the case by an exception that is not its own verdict.
     kinds: the causes named, most likely first; only pytest-gradcheck names any.
+    diagnosis: of the forward evaluations those that looked for a cause.
     """
 
     verdict: str
@@ -32,6 +33,7 @@ class Outcome:
     kinds: tuple[str, ...] = ()
     sharpness: float | None = None
     raised: bool = False
+    diagnosis: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,4 +121,5 @@ def ours(case: Case, seed: int, seconds: float = 60.0, **more: Any) -> Outcome:
         time.perf_counter() - start,
         tuple(f.kind for f in report.findings),
         max(report.sharpness.values(), default=None),
+        diagnosis=report.extra["forward_evaluations_by_stage"].get("diagnosis", 0),
     )

@@ -124,6 +124,18 @@ def kinds(rows: Sequence[Row]) -> str:
     return table(["word", "cases", "first", "first two", "first %", "first two %"], [x for x in lines if x[1]])
 
 
+def diagnosed(rows: Sequence[Row]) -> str:
+    """What looking for a cause cost, where something was wrong and where nothing was."""
+    mine = [r for r in rows if r.checker == US and not series(r.case)]
+    spent = [r.outcome.diagnosis for r in mine if r.caught]
+    right = [r for r in mine if not r.bug]
+    idle = sum(r.outcome.diagnosis for r in right)
+    return (
+        f"evaluations of the diagnosis: median {median(spent or [0]):.0f} and at most {max(spent, default=0)} on "
+        f"{len(spent)} layers found wrong, {idle} in all on {len(right)} right ones"
+    )
+
+
 def kind_line(word: str, rows: Sequence[Row]) -> list[object]:
     first = sum(named_within(r, 1) for r in rows)
     two = sum(named_within(r, 2) for r in rows)

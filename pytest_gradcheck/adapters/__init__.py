@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from pytest_gradcheck.errors import InvalidInput, UnknownLayer
+from pytest_gradcheck.errors import GradCheckError, InvalidInput, LayerError, UnknownLayer
 from pytest_gradcheck.target import Argument, Target
 
-from . import modules, objects, pairs, thirdparty, tree
+from . import modules, objects, pairs, places, thirdparty, tree
 from .binding import own_copy
 from .declared import Declared
 from .selection import Wanted, select
@@ -48,10 +48,18 @@ def adapt_any(layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Ta
         kwargs = {name: tree.mapped(own_copy, value) for name, value in kwargs.items()}
     if isinstance(layer, Declared):
         return layer.target(inputs, kwargs)
-    for convention in (thirdparty, *frameworks(), modules, objects, pairs):
-        target: Target | None = convention.adapt(layer, inputs, kwargs)
-        if target is not None:
-            return target
+    try:
+        for convention in (thirdparty, *frameworks(), modules, objects, pairs):
+            target: Target | None = convention.adapt(layer, inputs, kwargs)
+            if target is not None:
+                return target
+    except GradCheckError:
+        raise
+    except Exception as cause:
+        # Its properties and its `__getattr__` are the author's code, and may raise anything.
+        told = f"{type(cause).__name__} ({' '.join(str(cause).split())[:200]})"
+        asked = f"asking {type(layer).__name__} for what a layer has raised {told}"
+        raise LayerError(f"{asked}: let it raise AttributeError for what it has not") from cause
     found = called(layer, inputs, kwargs)
     if isinstance(found, Target):
         return found
@@ -100,9 +108,16 @@ def not_finite(target: Target, argument: Argument) -> str:
 def nothing_to_differentiate(target: Target) -> str:
     """The sentence for a layer none of whose arguments is a float array."""
     if not target.passed_through:
+        if target.positions:
+            return f"no argument of {target.name} holds an array ({', '.join(target.positions)}): give arrays of floats"
         return f"{target.name} has no inputs and no parameters: give the inputs after the layer"
     name, reason = target.passed_through[0]
-    return f"no argument of {target.name} is a float array ({name}: {reason}): cast {name} to float"
+    way = f"cast {name} to float"
+    if reason == places.HELD:
+        way = "say where it is with declare.module"
+    elif reason.endswith("not an array"):
+        way = f"give {name} as an array of floats"
+    return f"no argument of {target.name} is a float array ({name}: {reason}): {way}"
 
 
 def unknown(layer: Any, when_called: str) -> str:

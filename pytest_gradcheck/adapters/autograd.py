@@ -32,7 +32,7 @@ class AutogradTarget(FunctionsTarget):
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at these values, which are kept for the backward."""
         self.values = [value.copy() for value in values]
-        self.outputs = take_outputs(self.run(values), self.name)
+        self.outputs = take_outputs(self.keep(self.run(values)), self.name)
         return self.outputs.arrays
 
     def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:

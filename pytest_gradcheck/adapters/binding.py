@@ -5,8 +5,9 @@ Complex arrays are shown to the core as real ones with a last axis of two (real,
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import FunctionType, MethodType
@@ -14,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from pytest_gradcheck.errors import LayerError
-from pytest_gradcheck.target import Argument, Array
+from pytest_gradcheck.errors import InvalidInput, LayerError
+from pytest_gradcheck.target import Argument, Array, Target, is_masked
 
 from . import foreign, tree
 
@@ -23,21 +24,36 @@ Judge = Callable[[Any], tuple[Array | None, str]]
 Keep = Callable[[Any], Any]
 
 
+#: How complex arguments are shown, and which gradient is asked of them.
+COMPLEX = "complex, shown as (real, imaginary): {}; the gradient is dL/dRe + i dL/dIm: derivatives enter conjugated"
+
+
 class Inputs:
     """The inputs of one check, taken apart once and put together again for each forward.
 
     arguments: what is differentiated, in order. passed_through: (name, reason) of the rest. names: of all inputs.
     leaves: the caller's own objects that are differentiated, in the order of the arguments.
+    wide: whether tensors of bfloat16 are given to the layer in the type of the values instead.
     judge: a leaf as an array, or None and why it is not differentiated. keep: a constant as the layer takes it.
+    owner: the layer's name, for messages.
     """
 
-    __slots__ = ("_constants", "_kinds", "_plain", "_template", "arguments", "leaves", "names", "passed_through")
+    __slots__ = (
+        "_constants", "_kinds", "_plain", "_template", "arguments", "leaves", "names", "owner", "passed_through",
+        "wide",
+    )  # fmt: skip
 
     def __init__(
-        self, values: tuple[Any, ...], names: Sequence[str], judge: Judge | None = None, keep: Keep | None = None
+        self,
+        values: tuple[Any, ...],
+        names: Sequence[str],
+        judge: Judge | None = None,
+        keep: Keep | None = None,
+        owner: str = "the layer",
     ) -> None:
-        self._template, self.names = values, tuple(names)
+        self._template, self.names, self.owner = values, tuple(names), owner
         self._plain = judge is None and all(type(value) is np.ndarray and value.dtype.kind == "f" for value in values)
+        self.wide = False
         self._constants: list[Any] = []
         self._kinds: list[str] = []
         self.passed_through: tuple[tuple[str, str], ...] = ()
@@ -52,6 +68,9 @@ class Inputs:
         passed = []
         for top, name in zip(self._template, self.names, strict=True):
             for path, leaf in tree.leaves(top, name):
+                if is_masked(leaf):
+                    hidden = "is a masked array, of which some entries are hidden"
+                    raise InvalidInput(f"{path} of {self.owner} {hidden}: give {path}.filled() or {path}.compressed()")
                 value, reason = judge(leaf)
                 if value is None:
                     passed.append((path, reason))
@@ -64,6 +83,13 @@ class Inputs:
                     yield Argument(path, to_real(value) if is_complex else value)
         self.passed_through = tuple(passed)
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a report must say for its indices and numbers to be read: which arguments are complex."""
+        kinds = [kind for kind in self._kinds if kind != "constant"]
+        found = [argument.name for kind, argument in zip(kinds, self.arguments, strict=False) if kind == "complex"]
+        return (COMPLEX.format(", ".join(found)),) if found else ()
+
     def rebuilt(self, values: Sequence[Array]) -> Sequence[Any]:
         """The inputs as the layer takes them, holding the very arrays given."""
         if self._plain:
@@ -71,7 +97,7 @@ class Inputs:
         if "complex" in self._kinds:
             kinds = [kind for kind in self._kinds if kind != "constant"]
             values = [to_complex(v) if kind == "complex" else v for kind, v in zip(kinds, values, strict=True)]
-        natives = [foreign.native(leaf) for leaf in self.leaves]
+        natives = [foreign.as_given(leaf, self.wide) for leaf in self.leaves]
         return self.placed([v if make is None else make(v) for v, make in zip(values, natives, strict=True)])
 
     def placed(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
@@ -106,6 +132,7 @@ class Inputs:
         if self._plain:
             return list(returned)
         tops = self._kinds_by_input()
+        pairs: Iterable[tuple[Any, Any, list[str]]]
         if len(returned) == len(tops):
             pairs = zip(self._template, returned, tops, strict=True)
         elif len(returned) == len(self.arguments):
@@ -114,9 +141,12 @@ class Inputs:
             asked = [
                 (top, kinds) for top, kinds in zip(self._template, tops, strict=True) if set(kinds) != {"constant"}
             ]
-            if len(returned) != len(asked):
+            if len(returned) == len(asked):
+                pairs = zip([top for top, _ in asked], returned, [kinds for _, kinds in asked], strict=True)
+            elif self._is_as_the_input(returned):
+                pairs = zip(self._template, (returned,), tops, strict=True)
+            else:
                 return list(returned)
-            pairs = zip([top for top, _ in asked], returned, [kinds for _, kinds in asked], strict=True)
         gradients = []
         for top, gradient, kinds in pairs:
             parts = tree.aligned(top, gradient)
@@ -125,20 +155,40 @@ class Inputs:
             gradients += parts
         return gradients
 
+    def _is_as_the_input(self, returned: Any) -> bool:
+        """Whether a gradient is nested as the one input there is."""
+        if len(self._template) != 1:
+            return False
+        (top,) = self._template
+        if isinstance(top, dict):
+            return isinstance(returned, dict) and all(key in top and alike(top[key], g) for key, g in returned.items())
+        return tree.is_container(top) and not isinstance(returned, dict) and len(returned) == len(top)
+
     def _kinds_by_input(self) -> list[list[str]]:
         kinds = iter(self._kinds)
         return [[next(kinds) for _ in range(tree.count(top))] for top in self._template]
 
     def _by_name(self, returned: dict[Any, Any]) -> list[Any]:
         names = [argument.name for argument in self.arguments]
-        flat = {name: find_named(returned, name) for name in names}
-        if any(value is not None for value in flat.values()) or set(returned) & set(names):
-            return [flat[name] for name in names]
-        tops = {name: find_named(returned, name) for name in self.names}
-        if not any(value is not None for value in tops.values()):
-            known = ", ".join(map(repr, names))
-            raise LayerError(f"backward returned gradients named {list(returned)}: name them as the arguments, {known}")
-        return self._by_position([tops[name] for name in self.names])
+        known = {key for name in (*names, *self.names) for key in gradient_names(name)}
+        if self._is_as_the_input(returned) and not known & set(returned) - set(self._template[0]):
+            return self._by_position((returned,))
+        if not known & set(returned):
+            said = ", ".join(map(repr, names))
+            returned_names = f"backward of {self.owner} returned gradients named {list(returned)}"
+            raise LayerError(f"{returned_names}: name them as the arguments, {said}")
+        if self._plain:
+            return [find_named(returned, name) for name in names]
+        tops = []
+        for top, name, kinds in zip(self._template, self.names, self._kinds_by_input(), strict=True):
+            # A nested input is named as a whole, or leaf by leaf.
+            leaves = [find_named(returned, path) for path, _ in tree.leaves(top, name)]
+            alone = any(leaf is not None for leaf in leaves)
+            parts = leaves if alone else tree.aligned(top, find_named(returned, name))
+            if len(parts) == len(kinds):
+                parts = [part for part, kind in zip(parts, kinds, strict=True) if kind != "constant"]
+            tops += parts
+        return tops
 
     def _in_real(self, gradients: list[Any]) -> list[Any]:
         if "complex" not in self._kinds:
@@ -148,6 +198,39 @@ class Inputs:
             return gradients
         shown = zip(kinds, gradients, self.arguments, strict=True)
         return [as_shown(g, a.value.shape[:-1]) if kind == "complex" else g for kind, g, a in shown]
+
+
+class Bound(Target):
+    """A target around `Inputs`: what the conventions of hand-written layers share."""
+
+    inputs: Inputs
+
+    def bind(self, inputs: Inputs) -> None:
+        """Take the inputs of the check, and their names and notes."""
+        self.inputs, self.arguments = inputs, inputs.arguments
+        self.passed_through, self.positions = inputs.passed_through, inputs.names
+        self.remarks = inputs.remarks
+        self.note_coarse(inputs.leaves)
+
+    def note_coarse(self, leaves: Iterable[Any]) -> None:
+        """Say that some are of a type that numpy has not: bars and steps are then those of that type."""
+        if self.rounding is None and any(map(foreign.is_coarse, leaves)):
+            self.rounding = foreign.COARSE
+            self.remarks = (*self.remarks, "bfloat16 is shown as float32: numpy has no such type")
+
+    def widened(self) -> Target | None:
+        """Itself, since plain code takes either; where tensors are of bfloat16 a twin that is not given such."""
+        if self.rounding is None:
+            return self
+        twin = copy.copy(self)
+        twin.inputs, twin.rounding = copy.copy(self.inputs), None
+        twin.inputs.wide = True
+        return twin
+
+
+def alike(value: Any, gradient: Any) -> bool:
+    """Whether a gradient is nested where its value is; None stands for any."""
+    return gradient is None or tree.is_container(gradient) == tree.is_container(value)
 
 
 def own_copy(constant: Any) -> Any:
@@ -160,11 +243,14 @@ def own_copy(constant: Any) -> Any:
 def as_differentiable(leaf: Any) -> tuple[Array | None, str]:
     """The leaf as a float or complex array, or None and the reason why it is not differentiated."""
     if isinstance(leaf, np.ndarray):
-        array = leaf
+        array = np.asarray(leaf)
     elif isinstance(leaf, (bool, int, str, bytes)) or leaf is None:
         return None, f"{type(leaf).__name__}, not differentiated" if leaf is not None else "None, not differentiated"
     elif isinstance(leaf, (float, complex, np.generic)) or tree.is_numbers(leaf):
-        array = np.asarray(leaf)
+        try:
+            array = np.asarray(leaf)
+        except ValueError:
+            return None, "list with rows of unequal lengths, not an array"
     else:
         array = foreign.plain(leaf)
         if not isinstance(array, np.ndarray):
@@ -172,6 +258,11 @@ def as_differentiable(leaf: Any) -> tuple[Array | None, str]:
     if array.dtype.kind in "fc":
         return array, ""
     return None, f"{array.dtype} array, not differentiated"
+
+
+GRADIENT_NAMES = (
+    "d{}", "d_{}", "grad_{}", "{}_grad", "dLd{}", "dL_d{}", "g{}", "grad{}", "{}_gradient", "gradient_{}",
+)  # fmt: skip
 
 
 def find_named(gradients: dict[Any, Any], name: str) -> Any:
@@ -183,8 +274,16 @@ def find_named(gradients: dict[Any, Any], name: str) -> Any:
 
 
 def gradient_names(name: str) -> tuple[str, ...]:
-    """The names under which authors hold the gradient of an argument, the plainest first."""
-    return (name, f"d{name}", f"d_{name}", f"grad_{name}", f"{name}_grad", f"dLd{name}", f"g{name}", f"grad{name}")
+    """The names under which authors hold the gradient of an argument, the plainest first.
+
+    Of `_W` they are `_dW` or `dW` and the like: what is private has a private gradient.
+    """
+    bare = name.lstrip("_") or name
+    names = [form.format(bare) for form in GRADIENT_NAMES]
+    if bare == name:
+        return (name, *names)
+    under = name[: len(name) - len(bare)]
+    return (name, *(under + each for each in names), f"{name}_grad", *names)
 
 
 def to_real(array: Any) -> Array:
@@ -216,6 +315,7 @@ class Outputs:
 
     arrays: the differentiable leaves as real arrays. natives: how an upstream becomes what its output was.
     plain: whether the output is one array of numpy, so that the upstream is as it is.
+    owner: the layer's name, for messages.
     """
 
     template: Any
@@ -224,6 +324,7 @@ class Outputs:
     arrays: tuple[Array, ...]
     natives: tuple[foreign.Native | None, ...] = (None,)
     plain: bool = False
+    owner: str = "the layer"
 
     @property
     def several(self) -> bool:
@@ -232,6 +333,9 @@ class Outputs:
 
     def upstream(self, arrays: Sequence[Array]) -> Any:
         """The upstream nested as the output; zero for outputs that are not differentiable."""
+        if len(arrays) != len(self.arrays):
+            numbers = f"returned {len(self.arrays)} arrays, the upstream has {len(arrays)}"
+            raise LayerError(f"forward of {self.owner} {numbers}: return as many at all sizes of the inputs")
         if self.plain:
             return arrays[0]
         given = iter(arrays)
@@ -246,10 +350,12 @@ class Outputs:
 def take_outputs(out: Any, name: str) -> Outputs:
     """The output of a forward, taken apart; LayerError where there is no float array in it."""
     if type(out) is np.ndarray and out.dtype.kind == "f":
-        return Outputs(None, ("real",), (out.shape,), (out,), plain=True)
+        return Outputs(None, ("real",), (out.shape,), (out,), plain=True, owner=name)
     kinds, shapes, arrays = [], [], []
     natives = tuple(foreign.native(leaf) for _, leaf in tree.leaves(out))
     for path, leaf in tree.leaves(out):
+        if is_masked(leaf):
+            raise LayerError(f"forward of {name} returned a masked array: return its data, filled or compressed")
         value, reason = as_differentiable(leaf)
         if value is None and not isinstance(foreign.plain(leaf), (bool, int, np.ndarray, np.generic)):
             where = f" at {path}" if path else ""
@@ -261,7 +367,8 @@ def take_outputs(out: Any, name: str) -> Outputs:
     if not arrays:
         what = np.asarray(out).dtype if kinds else "nothing"
         raise LayerError(f"forward of {name} returned {what}, not a float array: it has no gradient")
-    return Outputs(out if tree.is_container(out) else None, tuple(kinds), tuple(shapes), tuple(arrays), natives)
+    template = out if tree.is_container(out) else None
+    return Outputs(template, tuple(kinds), tuple(shapes), tuple(arrays), natives, owner=name)
 
 
 def input_names(function: Callable[..., Any], number: int, skip: int = 0) -> list[str]:

@@ -24,7 +24,7 @@ class EngineTarget(ObjectTarget):
         self.name = name
         names = getattr(layer, "argument_names", None)
         if names is not None and len(names) == len(inputs):
-            self.inputs = Inputs(inputs, names)
+            self.inputs = Inputs(inputs, names, owner=name)
             self.arguments, self.positions = self.inputs.arguments, self.inputs.names
             self.passed_through = self.inputs.passed_through
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from pytest_gradcheck.errors import LayerError
-from pytest_gradcheck.target import Array, Target
+from pytest_gradcheck.target import Array
 
-from .binding import Inputs, Outputs, apart, as_differentiable, input_names, take_outputs
+from .binding import Bound, Inputs, Outputs, apart, as_differentiable, input_names, take_outputs
 
 
-class FunctionsTarget(Target):
+class FunctionsTarget(Bound):
     """What the conventions of this file share: one function to run, inputs by its signature."""
 
     outputs: Outputs
@@ -21,9 +21,7 @@ class FunctionsTarget(Target):
     def __init__(self, layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.layer, self.kwargs = layer, kwargs
         self.name = name_of(self.function)
-        self.inputs = Inputs(inputs, input_names(self.signature, len(inputs)))
-        self.arguments = self.inputs.arguments
-        self.passed_through, self.positions = self.inputs.passed_through, self.inputs.names
+        self.bind(Inputs(inputs, input_names(self.signature, len(inputs)), owner=self.name))
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -53,7 +51,7 @@ class PullbackTarget(FunctionsTarget):
         if not is_pulled(returned):
             raise LayerError(f"{self.name} returned {what(returned)}, not (output, pullback)")
         out, self.pullback = returned
-        self.outputs = take_outputs(out, self.name)
+        self.outputs = take_outputs(self.keep(out), self.name)
         return self.outputs.arrays
 
     def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:
@@ -74,8 +72,14 @@ class ValueTarget(FunctionsTarget):
         returned = self.run(values)
         if not isinstance(returned, (tuple, list)) or len(returned) != 2:
             raise LayerError(f"{self.name} returned {what(returned)}, not (value, gradient)")
-        self.gradient = returned[1]
+        self.gradient = self._as_input(returned[1])
         return (scalar(returned[0], self.name),)
+
+    def _as_input(self, gradient: Any) -> Any:
+        """The gradient of a single input that was put together from plain numbers, as an array."""
+        made = as_array(gradient) if len(self.positions) == 1 else gradient
+        fits = isinstance(made, np.ndarray) and len(self.arguments) == 1 and made.shape == self.arguments[0].value.shape
+        return made if fits else gradient
 
     def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:
         """The gradient of the last call times the upstream, a number."""
@@ -96,7 +100,7 @@ class ElementwiseTarget(FunctionsTarget):
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The function at these values, which are kept for the derivative."""
         self.values = [value.copy() for value in values]
-        return take_outputs(self.run(values), self.name).arrays
+        return take_outputs(self.keep(self.run(values)), self.name).arrays
 
     def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:
         """Upstream times derivative, entry by entry; a derivative of another shape comes as it is."""
@@ -111,6 +115,17 @@ def scalar(value: Any, name: str) -> Array:
         shown = reason.split(",")[0] if array is None else f"shape {array.shape}"
         raise LayerError(f"the value of {name} is of {shown}: an objective returns one float")
     return array
+
+
+def as_array(gradient: Any) -> Any:
+    """A list or tuple of numbers or rows as an array, as an optimiser takes it; anything else as it is."""
+    if not isinstance(gradient, (list, tuple)):
+        return gradient
+    try:
+        made = np.asarray(gradient)
+    except ValueError:
+        return gradient
+    return made.astype(np.float64) if made.dtype.kind in "iuf" else gradient
 
 
 def times(gradient: Any, upstream: Array) -> Any:

@@ -79,7 +79,7 @@ class JaxTarget(Target):
         self.wide = any(value.dtype.itemsize == 8 for value in values)
         with precision(self.wide):
             self.given = self._given(values)
-            leaves, self.out = jax.tree_util.tree_flatten(self._whole(*self.given))
+            leaves, self.out = jax.tree_util.tree_flatten(self.keep(self._whole(*self.given)))
         arrays = [as_array(leaf)[0] for leaf in leaves]
         self.outputs = [
             None if a is None else (a.dtype, str(leaf.dtype)) for a, leaf in zip(arrays, leaves, strict=True)

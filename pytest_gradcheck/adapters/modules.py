@@ -16,19 +16,16 @@ from pytest_gradcheck.errors import InvalidInput, LayerError
 from pytest_gradcheck.target import Argument, Array, Target
 from pytest_gradcheck.verdict import Clause
 
-from . import places
+from . import foreign, places, trial
 from .binding import find_named, gradient_names
 from .objects import ObjectTarget, missing
-from .places import AbsentError, Path, Place
+from .places import RETURNED, AbsentError, Path, Place
 
 #: A layer with a method of such a name adds to its gradients until the method sets them to zero.
 ZEROING = (
     "zero_grad", "zero_grads", "zero_gradients", "zero_gradient", "flush_gradients", "reset_gradients", "reset_grads",
     "reset_grad", "clear_gradients", "clear_grads",
 )  # fmt: skip
-
-#: Where a layer returns the gradients of its parameters after those of its inputs.
-RETURNED: tuple[Path, ...] = ()
 
 
 class ModuleTarget(ObjectTarget):
@@ -60,31 +57,40 @@ class ModuleTarget(ObjectTarget):
         taken = {argument.name for argument in self.arguments}
         # The values are the author's own arrays, so that a report compares what the author holds.
         parameters = [
-            Argument(f"layer.{p.name}" if p.name in taken else p.name, places.look(layer, p.path), "parameter")
+            Argument(f"layer.{p.name}" if p.name in taken else p.name, _array_at(layer, p), "parameter")
             for p in self.held
         ]
         self.positions = (*self.positions, *(argument.name for argument in parameters))
         self.arguments = (*self.arguments, *parameters)
         self.passed_through = (*self.passed_through, *places.without_gradient(layer, self.held))
+        #: What the author holds, to make what the layer is given like it.
+        self.own = [places.look(layer, place.path) for place in self.held]
+        self.note_coarse(self.own)
 
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at these values, the last of which are the parameters."""
         if self.pristine is not None:
             self.layer, self.called = copy_of(self.pristine), None
         first = len(values) - len(self.held)
-        for place, value in zip(self.held, values[first:], strict=True):
-            self._set(place, value)
+        for place, own, value in zip(self.held, self.own, values[first:], strict=True):
+            self._set(place, own, value)
         self._forget()
         return super().forward(values[:first])
 
-    def _set(self, place: Place, value: Array) -> None:
+    def _set(self, place: Place, own: Any, value: Array) -> None:
         current = places.look(self.layer, place.path)
-        fits = isinstance(current, np.ndarray) and current.dtype == value.dtype and current.shape == value.shape
-        if fits and current.flags.writeable:
-            np.copyto(current, value)
-        else:
-            places.replace(self.layer, current, value.copy())
-            self._recast(place, value)
+        if isinstance(current, float):
+            # A plain number: no other name can share it.
+            places.put(self.layer, place.path, value[()])
+            return
+        wide = self.inputs.wide
+        if foreign.is_coarse(current) == (foreign.is_coarse(own) and not wide) and foreign.fill(current, value):
+            return
+        made = foreign.alike(own, value, wide)
+        places.replace(self.layer, current, made)
+        if foreign.home(current) == "torch" and current.grad is not None:
+            made.grad = foreign.alike(made, foreign.plain(current.grad).astype(value.dtype), wide)
+        self._recast(place, value)
 
     def _recast(self, place: Place, value: Array) -> None:
         """Gradients that the layer writes in place get the dtype of their parameter, or they would round it."""
@@ -93,8 +99,10 @@ class ModuleTarget(ObjectTarget):
                 found = places.look(self.layer, path)
             except AbsentError:
                 continue
-            if isinstance(found, np.ndarray) and found.shape == value.shape and found.dtype != value.dtype:
-                places.replace(self.layer, found, found.astype(value.dtype))
+            shown = foreign.plain(found)
+            if isinstance(shown, np.ndarray) and shown.shape == value.shape and shown.dtype != value.dtype:
+                cast = foreign.alike(found, shown.astype(value.dtype), self.inputs.wide)
+                places.replace(self.layer, found, cast)
 
     def _forget(self) -> None:
         # Some layers keep every input since the gradients were last set to zero.
@@ -114,8 +122,9 @@ class ModuleTarget(ObjectTarget):
     def _gradients(self, upstream: Sequence[Array]) -> list[Any]:
         returned = self.pull(upstream)
         if any(place.gradients == RETURNED for place in self.held):
-            return self._returned(returned)
-        return [*self.inputs.gradients(returned), *(self._held_gradient(place) for place in self.held)]
+            return self.scaled(self._returned(returned), upstream)
+        held = [self._held_gradient(place) for place in self.held]
+        return self.scaled([*self.inputs.gradients(returned), *held], upstream)
 
     def _returned(self, returned: Any) -> list[Any]:
         if isinstance(returned, dict):
@@ -134,6 +143,7 @@ class ModuleTarget(ObjectTarget):
             except AbsentError:
                 continue
             # A copy: the layer may write its next gradient into the same array.
+            found = foreign.plain(found)
             return found.copy() if isinstance(found, np.ndarray) else found
         return None
 
@@ -144,14 +154,16 @@ class ModuleTarget(ObjectTarget):
                     found = places.look(self.layer, path)
                 except AbsentError:
                     continue
-                if isinstance(found, np.ndarray):
-                    found[...] = 0
+                if foreign.is_array(found):
+                    nothing = np.zeros_like(foreign.plain(found))
+                    if not foreign.fill(found, nothing):
+                        places.put(self.layer, path, foreign.alike(found, nothing))
                 elif found is not None:
                     places.put(self.layer, path, 0.0)
 
     def parameters(self) -> tuple[Array, ...]:
         """The parameters as the layer holds them now."""
-        return tuple(places.look(self.layer, place.path) for place in self.held)
+        return tuple(_array_at(self.layer, place) for place in self.held)
 
     def own_clauses(self, upstream: Sequence[Array]) -> tuple[Clause, ...]:
         """After a forward: whether a layer said to accumulate adds the second gradient to the first."""
@@ -171,6 +183,11 @@ class ModuleTarget(ObjectTarget):
         return (Clause("accumulation", "kept", "two backwards without setting to zero gave twice the gradient"),)
 
 
+def _array_at(layer: Any, place: Place) -> Array:
+    """The array at a place; of a plain number one without axes."""
+    return np.asarray(foreign.plain(places.look(layer, place.path)))
+
+
 def zeroing_of(layer: Any) -> str | None:
     """The name of the method with which a layer sets its gradients to zero, None where it has none."""
     return next((name for name in ZEROING if callable(getattr(layer, name, None))), None)
@@ -181,7 +198,11 @@ def copy_of(layer: Any) -> Any:
     try:
         return copy.deepcopy(layer)
     except Exception:
-        twin = copy.copy(layer)
+        try:
+            twin = copy.copy(layer)
+        except Exception as cause:
+            told = f"{type(layer).__name__} holds parameters and cannot be copied: {type(cause).__name__} ({cause})"
+            raise LayerError(f"{told}; the check works on a copy, so let copy.copy make one") from cause
         for name, value in places.attributes(layer).items():
             if isinstance(value, (np.ndarray, dict, list)):
                 try:
@@ -221,9 +242,27 @@ def adapt(layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Target
     if missing(layer) is not None:
         return None
     layer = started(layer, inputs, kwargs)
-    held = places.find(layer)
+    held = found(layer, inputs, kwargs)
     # A layer without parameters may keep its inputs until it is told to forget them.
-    return ModuleTarget(layer, inputs, kwargs, held) if held or zeroing_of(layer) else None
+    if held or zeroing_of(layer):
+        return ModuleTarget(layer, inputs, kwargs, held)
+    left = places.without_gradient(layer, ())
+    if not left:
+        return None
+    target = ObjectTarget(layer, inputs, kwargs)
+    target.passed_through = (*target.passed_through, *left)
+    return target
+
+
+def found(layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Place]:
+    """The parameters of a layer by the names in use; a trial tells where backward has yet to make a gradient."""
+    held = places.find(layer)
+    left = [*places.unpaired(layer), *places.numbers(layer)]
+    if not left:
+        return held
+    more = trial.places_after_backward(layer, copy_of(layer), inputs, kwargs, left)
+    # What backward returns is read as a whole: either all parameters are there, or none.
+    return held + [place for place in more if not held or place.gradients != RETURNED]
 
 
 def declared(
@@ -237,7 +276,7 @@ def declared(
 ) -> ModuleTarget:
     """The target of `declare.module`; InvalidInput where a declared name is not there."""
     layer = started(layer, inputs, kwargs)
-    held = places.find(layer) if parameters is None else _declared_places(layer, parameters, gradients)
+    held = found(layer, inputs, kwargs) if parameters is None else _declared_places(layer, parameters, gradients)
     return ModuleTarget(layer, inputs, kwargs, held, accumulates, restart)
 
 
@@ -246,26 +285,43 @@ def _declared_places(layer: Any, parameters: Any, gradients: Any) -> list[Place]
         names, gradients = list(parameters), parameters if gradients is None else gradients
     else:
         names = [parameters] if isinstance(parameters, str) else list(parameters)
-    return [_declared_place(layer, name, gradients, i) for i, name in enumerate(names)]
+    return [
+        _declared_place(layer, name, _declared_gradient(name, gradients, i, len(names))) for i, name in enumerate(names)
+    ]
 
 
-def _declared_place(layer: Any, name: str, gradients: Any, position: int) -> Place:
+def _declared_gradient(name: str, gradients: Any, position: int, number: int) -> str | None:
+    """Where the gradient of one parameter is said to be; InvalidInput where that is not said of all of them."""
+    if gradients is None or gradients == "returned":
+        return gradients  # type: ignore[no-any-return]
+    if isinstance(gradients, str):
+        gradients = [gradients]
+    if isinstance(gradients, dict):
+        if name not in gradients:
+            raise InvalidInput(f"gradients of declare.module names no {name!r}: it names {', '.join(gradients)}")
+        return str(gradients[name])
+    if len(gradients) != number:
+        words = f"declare.module got {number} parameters and {len(gradients)} gradients"
+        raise InvalidInput(f"{words}: give one gradient for each parameter, in their order")
+    return str(list(gradients)[position])
+
+
+def _declared_place(layer: Any, name: str, gradient: str | None) -> Place:
     try:
         path = places.parse(layer, name)
     except AbsentError:
         known = ", ".join(sorted(places.attributes(layer))) or "nothing"
         raise InvalidInput(f"{type(layer).__name__} holds no {name!r}: it holds {known}") from None
     value = places.look(layer, path)
-    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
-        what = f"{value.dtype} array" if isinstance(value, np.ndarray) else type(value).__name__
+    if not foreign.is_floats(value) and not isinstance(value, float):
+        what = f"{value.dtype} array" if foreign.is_array(value) else type(value).__name__
         raise InvalidInput(f"parameter {name!r} of {type(layer).__name__} is a {what}: only float arrays are checked")
-    if gradients == "returned":
+    if gradient == "returned":
         return Place(name, path, RETURNED)
-    if gradients is None:
-        beside = gradient_names(str(path[-1]))[1:]
-        return Place(name, path, tuple((*path[:-1], key) for key in beside))
-    where = gradients[name] if isinstance(gradients, dict) else list(gradients)[position]
-    return Place(name, path, (_loose(layer, where),))
+    if gradient is None:
+        beside = [(*path[:-1], key) for key in gradient_names(str(path[-1]))[1:]]
+        return Place(name, path, (*beside, (*path, "grad")))
+    return Place(name, path, (_loose(layer, gradient),))
 
 
 def _loose(layer: Any, text: str) -> Path:

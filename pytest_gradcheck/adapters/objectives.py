@@ -15,7 +15,7 @@ from pytest_gradcheck.errors import InvalidInput, LayerError
 from pytest_gradcheck.target import Argument, Array, Target
 
 from .binding import as_differentiable, input_names
-from .functions import name_of, scalar, times, what
+from .functions import as_array, name_of, scalar, times, what
 
 Function = Callable[..., Any]
 
@@ -53,7 +53,7 @@ class ObjectiveTarget(Target):
         return (value, *(self._gradient(x) for x in values[1:]))
 
     def _gradient(self, x: Array) -> Array:
-        gradient = self.layer[1](x, *self.rest, **self.kwargs)
+        gradient = as_array(self.layer[1](x, *self.rest, **self.kwargs))
         if not isinstance(gradient, np.ndarray) or gradient.shape != x.shape:
             shown = f"shape {gradient.shape}" if isinstance(gradient, np.ndarray) else what(gradient)
             raise LayerError(f"jac of {self.name} returned {shown}: return an array of the shape of x, {x.shape}")
@@ -61,13 +61,13 @@ class ObjectiveTarget(Target):
 
     def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:
         """Upstream times jac at the first x, upstream times Hessian at the others."""
-        gradients = [times(self.layer[1](self.values[0], *self.rest, **self.kwargs), upstream[0])]
+        gradients = [times(as_array(self.layer[1](self.values[0], *self.rest, **self.kwargs)), upstream[0])]
         for word, x, u in zip(self.declared, self.values[1:], upstream[1:], strict=True):
             if word == "hess":
-                gradients.append(through(self.layer[2](x, *self.rest, **self.kwargs), u, x))
+                gradients.append(through(as_array(self.layer[2](x, *self.rest, **self.kwargs)), u, x))
             else:
                 # A Hessian is symmetric, so its product with u is u times it.
-                gradients.append(self.layer[3](x, u, *self.rest, **self.kwargs))
+                gradients.append(as_array(self.layer[3](x, u, *self.rest, **self.kwargs)))
         return gradients
 
 
@@ -98,6 +98,11 @@ class JacobianTarget(Target):
     def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:
         """Upstream times Jacobian, for each input."""
         declared = self.layer[1](*self.inputs.rebuilt(self.values), **self.kwargs)
+        # Of one input the rows may be lists; of several a tuple has one Jacobian each.
+        if len(self.positions) == 1:
+            declared = as_array(declared)
+        elif isinstance(declared, (tuple, list)):
+            declared = tuple(map(as_array, declared))
         parts = self.inputs.gradients(declared)
         if len(parts) != len(self.values):
             return parts
@@ -108,7 +113,8 @@ def through(jacobian: Any, upstream: Array, x: Array) -> Any:
     """Upstream times Jacobian, in the shape of x.
 
     jacobian: (m, n) for m outputs and n entries of x, or the output's shape followed by that of x. What has another
-    shape, or is no matrix, comes as it is: the contract names its shape.
+    shape comes in that shape, which the contract names; only that it is zero where the upstream is. What is no matrix
+    comes as it is.
     """
     shape = getattr(jacobian, "shape", None)
     if shape == (upstream.size, x.size):
@@ -116,4 +122,4 @@ def through(jacobian: Any, upstream: Array, x: Array) -> Any:
         return np.asarray(product).reshape(x.shape)
     if isinstance(jacobian, np.ndarray) and shape == upstream.shape + x.shape:
         return np.tensordot(upstream, jacobian, upstream.ndim)
-    return jacobian
+    return jacobian * upstream.sum() if isinstance(jacobian, np.ndarray) else jacobian

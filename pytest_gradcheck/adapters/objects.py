@@ -1,16 +1,21 @@
-"""An object with `forward(*inputs)` (or `__call__`) and `backward(upstream)`."""
+"""An object with `forward(*inputs)` (or `__call__`) and `backward(upstream)`, or `backward()` of a loss."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
+from functools import lru_cache
+from types import MethodType
 from typing import Any
 
+from pytest_gradcheck.errors import LayerError
 from pytest_gradcheck.target import Array, Target
 
-from .binding import Inputs, Outputs, apart, input_names, take_outputs
+from .binding import Bound, Inputs, Outputs, apart, input_names, take_outputs
+from .functions import times
 
 
-class ObjectTarget(Target):
+class ObjectTarget(Bound):
     """A layer that keeps what its backward needs in itself."""
 
     convention = "object with forward and backward"
@@ -19,25 +24,53 @@ class ObjectTarget(Target):
     def __init__(self, layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.layer, self.kwargs = layer, kwargs
         self.name = type(layer).__name__
-        self.inputs = Inputs(inputs, input_names(forward_of(layer), len(inputs)))
-        self.arguments = self.inputs.arguments
-        self.passed_through, self.positions = self.inputs.passed_through, self.inputs.names
+        self.bind(Inputs(inputs, input_names(forward_of(layer), len(inputs)), owner=self.name))
 
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at these values."""
         out = forward_of(self.layer)(*self.inputs.rebuilt(values), **self.kwargs)
-        self.outputs = take_outputs(out, self.name)
+        self.outputs = take_outputs(self.keep(out), self.name)
         return self.outputs.arrays
 
     def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:
         """What the layer's backward returns for the last forward."""
-        return self.inputs.gradients(self.pull(upstream))
+        return self.scaled(self.inputs.gradients(self.pull(upstream)), upstream)
 
     def pull(self, upstream: Sequence[Array]) -> Any:
         """The layer's backward, with the upstream nested as it takes it."""
-        given = self.outputs.upstream(upstream)
         backward = self.layer.backward
+        if takes_nothing(backward):
+            return self._of_value(backward)
+        given = self.outputs.upstream(upstream)
         return backward(*given) if apart(backward, self.outputs) else backward(given)
+
+    def _of_value(self, backward: Any) -> Any:
+        """What a loss declares whose backward takes no upstream: the gradient of the one number it returns."""
+        shapes = [y.shape for y in self.outputs.arrays]
+        if len(shapes) != 1 or self.outputs.arrays[0].size != 1:
+            made = f"its forward returns {', '.join(map(str, shapes))}"
+            raise LayerError(
+                f"backward of {self.name} takes no upstream, and {made}: only of one number can it be left out"
+            )
+        return backward()
+
+    def scaled(self, gradients: list[Any], upstream: Sequence[Array]) -> list[Any]:
+        """The gradients times the upstream that backward did not take; otherwise as they are."""
+        return [times(g, upstream[0]) for g in gradients] if takes_nothing(self.layer.backward) else gradients
+
+
+def takes_nothing(backward: Any) -> bool:
+    """Whether a method takes no argument besides its object."""
+    return isinstance(backward, MethodType) and _alone(backward.__func__)
+
+
+@lru_cache(maxsize=512)
+def _alone(function: Any) -> bool:
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return False
+    return len(parameters) == 1 and parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL
 
 
 def forward_of(layer: Any) -> Any:

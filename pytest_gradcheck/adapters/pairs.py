@@ -1,17 +1,24 @@
-"""A pair of functions: `forward(*inputs) -> (output, cache)` and `backward(upstream, cache) -> gradients`."""
+"""A pair of functions: `forward(*inputs) -> (output, cache)` and `backward(upstream, cache) -> gradients`.
+
+Several outputs are a tuple, or stand before the cache: `(h, c, cache)` with `backward(dh, dc, cache)`.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from pytest_gradcheck.errors import LayerError
 from pytest_gradcheck.target import Array, Target
 
-from .binding import Inputs, Outputs, apart, input_names, take_outputs
+from .binding import Bound, Inputs, Outputs, apart, input_names, positional_names, take_outputs
+
+#: How authors name what forward hands to backward.
+CACHE = re.compile(r"cache|ctx|context|saved|resid|memo|tape")
 
 
-class PairTarget(Target):
+class PairTarget(Bound):
     """A layer of two functions that hand a cache from one to the other."""
 
     convention = "pair of functions with a cache"
@@ -21,19 +28,24 @@ class PairTarget(Target):
     def __init__(self, layer: tuple[Any, Any], inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.layer, self.kwargs = layer, kwargs
         self.name = pair_name(layer[0])
-        self.inputs = Inputs(inputs, input_names(layer[0], len(inputs)))
-        self.arguments = self.inputs.arguments
-        self.passed_through, self.positions = self.inputs.passed_through, self.inputs.names
+        self.bind(Inputs(inputs, input_names(layer[0], len(inputs)), owner=self.name))
 
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at these values; the cache is kept."""
         returned = self.layer[0](*self.inputs.rebuilt(values), **self.kwargs)
+        if isinstance(returned, tuple) and self._is_flat(len(returned)):
+            returned = returned[:-1], returned[-1]
         if not isinstance(returned, tuple) or len(returned) != 2:
             what = f"{len(returned)} values" if isinstance(returned, tuple) else type(returned).__name__
             raise LayerError(f"forward of {self.name} returned {what}: a pair's forward returns (output, cache)")
         out, self.cache = returned
-        self.outputs = take_outputs(out, self.name)
+        self.outputs = take_outputs(self.keep(out), self.name)
         return self.outputs.arrays
+
+    def _is_flat(self, number: int) -> bool:
+        """Whether so many values are several outputs with the cache after them, as the names in backward say."""
+        names = positional_names(self.layer[1])
+        return number > 2 and len(names) == number and bool(CACHE.search(names[-1]))
 
     def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:
         """What the pair's backward returns for the last forward's cache."""

@@ -7,23 +7,28 @@ in layers inside the layer. An attribute that forward assigns is a cached input,
 
 from __future__ import annotations
 
-import dis
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
-from weakref import WeakKeyDictionary
 
-import numpy as np
-
+from . import foreign
 from .binding import gradient_names
+from .reading import stored
 
 #: An attribute name, then attribute names, dict keys or list positions.
 Path = tuple[Any, ...]
 
 PARAMETER_BOOKS = ("params", "parameters")
 GRADIENT_BOOKS = ("grads", "gradients", "derived_variables")
-FORWARDS = ("forward", "__call__")
+
+#: Where a layer returns the gradients of its parameters after those of its inputs.
+RETURNED: Path = ()
+
+
+#: A name that nobody has: what answers to it makes up attributes as it is asked (a mock), and is no layer.
+NOBODYS = "pytest_gradcheck_asks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +41,90 @@ class Place:
 
 
 def find(layer: Any) -> list[Place]:
-    """The parameters of a layer that have a place for their gradient."""
-    return list(_find(layer, (), {id(layer)}))
+    """The parameters of a layer that have a place for their gradient.
+
+    What properties give is asked where nothing else is found: mostly they gather what is found where it lies.
+    """
+    held = [place for place in _find(layer, (), {id(layer)}) if place.gradients]
+    gradients = _gradient_books(layer)
+    if held or not gradients:
+        return held
+    return [place for name in PARAMETER_BOOKS for place in _in_book(_property(layer, name), name, gradients)]
+
+
+def unpaired(layer: Any) -> list[Place]:
+    """Float arrays that a layer holds without a place for a gradient, in the names that are known."""
+    return [place for place in _find(layer, (), {id(layer)}) if not place.gradients]
+
+
+def numbers(layer: Any) -> list[Place]:
+    """Plain floats that a layer holds and that may be parameters: a gradient has a name for them, or a book."""
+    held, code = attributes(layer), stored(type(layer)).anywhere
+    found = []
+    for name, value in held.items():
+        gradients = tuple((key,) for key in gradient_names(name)[1:] if key in held or key in code)
+        if gradients and isinstance(value, float):
+            found.append(Place(name, (name,), gradients))
+    slopes = _gradient_books(layer)
+    for book, holder in books(layer).items():
+        for key, value in _items(holder) if slopes else ():
+            if isinstance(value, float) and isinstance(key, str):
+                places = tuple((where, name) for where in slopes for name in gradient_names(key))
+                found.append(Place(key, (book, key), places))
+    return found
+
+
+def books(layer: Any) -> dict[str, Any]:
+    """The dicts, lists and tuples of parameters that a layer holds."""
+    held = attributes(layer)
+    return {name: held[name] for name in PARAMETER_BOOKS if isinstance(held.get(name), (dict, list, tuple))}
+
+
+def _property(layer: Any, name: str) -> Any:
+    """What a property gives, where it gives the layer's own arrays and not copies of them."""
+    if not isinstance(inspect.getattr_static(type(layer), name, None), property):
+        return None
+    try:
+        first, second = getattr(layer, name), getattr(layer, name)
+        same = [look(first, keys) is look(second, keys) for keys in _arrays(first)]
+    except Exception:
+        return None
+    return first if all(same) else None
+
+
+def _gradient_books(layer: Any) -> list[str]:
+    held, code = attributes(layer), stored(type(layer)).anywhere
+    return [
+        name
+        for name in GRADIENT_BOOKS
+        if name in held or name in code or isinstance(inspect.getattr_static(type(layer), name, None), property)
+    ]
 
 
 def _find(layer: Any, prefix: Path, seen: set[int]) -> Iterator[Place]:
-    held = attributes(layer)
-    stored, in_forward = _names_in_code(type(layer))
+    held, code = attributes(layer), stored(type(layer))
     booked: set[int] = set()
-    for book in PARAMETER_BOOKS:
-        gradients = [name for name in GRADIENT_BOOKS if name in held or name in stored]
-        if isinstance(held.get(book), (dict, list)) and gradients:
-            for place in _in_book(held[book], book, gradients):
-                booked.add(id(look(layer, place.path)))
-                if _has_a_place(layer, place, gradients):
-                    yield _prefixed(place, prefix)
+    gradients = _gradient_books(layer)
+    for book, holder in books(layer).items():
+        for place in _in_book(holder, book, gradients) if gradients else ():
+            booked.add(id(look(layer, place.path)))
+            if _has_a_place(layer, place, gradients):
+                yield _prefixed(place, prefix)
+    slopes = {name for key in held for name in gradient_names(key)[1:]}
     for name, value in held.items():
-        if isinstance(value, np.ndarray):
-            places = tuple((key,) for key in gradient_names(name)[1:] if key in held or key in stored)
-            if places and value.dtype.kind == "f" and name not in in_forward and id(value) not in booked:
+        if foreign.is_array(value):
+            places = tuple((key,) for key in gradient_names(name)[1:] if key in held or key in code.anywhere)
+            if not foreign.is_floats(value) or name in code.forward or id(value) in booked:
+                continue
+            if places or name not in slopes:
                 yield _prefixed(Place(name, (name,), places), prefix)
-        elif name not in PARAMETER_BOOKS and name not in in_forward:
+        elif name not in PARAMETER_BOOKS and name not in code.forward:
+            pairs = [key for key in gradient_names(name)[1:] if key in held or key in code.anywhere]
+            yield from (_prefixed(place, prefix) for place in (_in_book(value, name, pairs) if pairs else ()))
             yield from _inside(value, (*prefix, name), seen)
 
 
-def _in_book(book: dict[Any, Any] | list[Any], at: str, gradients: list[str]) -> Iterator[Place]:
+def _in_book(book: Any, at: str, gradients: list[str]) -> Iterator[Place]:
     for keys in _arrays(book):
         last = keys[-1]
         names = gradient_names(last) if isinstance(last, str) else (last,)
@@ -88,21 +152,34 @@ def _there(layer: Any, path: Path) -> bool:
     return True
 
 
+#: Why an array that a layer holds is not checked.
+HELD = "held in the layer, without a gradient beside it"
+
+
 def without_gradient(layer: Any, held: Sequence[Place]) -> list[tuple[str, str]]:
-    """(name, reason) of arrays among the parameters that the layer's gradients have no entry for."""
+    """(name, reason) of arrays that a layer holds, or has among its parameters, and that have no gradient."""
     known = {place.path for place in held}
-    return [
+    booked = [
         (str(keys[-1]), "held among the parameters, without a place for a gradient")
-        for book in PARAMETER_BOOKS
-        if isinstance(attributes(layer).get(book), dict)
-        for keys in _arrays(attributes(layer)[book])
+        for book, holder in books(layer).items()
+        if isinstance(holder, dict)
+        for keys in _arrays(holder)
         if (book, *keys) not in known
     ]
+    names = {name for name, _ in booked}
+    alone = [place for place in unpaired(layer) if place.path not in known and place.name not in names]
+    return booked + [(place.name, HELD) for place in alone]
+
+
+def _items(book: Any) -> list[tuple[Any, Any]]:
+    if isinstance(book, dict):
+        return list(book.items())
+    return list(enumerate(book)) if isinstance(book, (list, tuple)) else []
 
 
 def _arrays(book: Any, keys: Path = ()) -> Iterator[Path]:
-    for key, value in book.items() if isinstance(book, dict) else enumerate(book):
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+    for key, value in _items(book):
+        if foreign.is_floats(value):
             yield (*keys, key)
         elif isinstance(value, dict):
             yield from _arrays(value, (*keys, key))
@@ -117,9 +194,14 @@ def _inside(value: Any, path: Path, seen: set[int]) -> Iterator[Place]:
         return
     if not hasattr(value, "__dict__") or isinstance(value, (type, FunctionType)) or id(value) in seen:
         return
+    if foreign.is_array(value):
+        # A tensor has attributes of these names, whatever it is.
+        return
     seen.add(id(value))
+    if hasattr(value, NOBODYS):
+        return
     for name in ("value", "data"):
-        if isinstance(getattr(value, name, None), np.ndarray) and hasattr(value, "grad"):
+        if foreign.is_array(getattr(value, name, None)) and hasattr(value, "grad"):
             yield Place(_name(path), (*path, name), ((*path, "grad"),))
             return
     if callable(getattr(value, "backward", None)):
@@ -147,24 +229,6 @@ def attributes(layer: Any) -> dict[str, Any]:
 def _slots(kind: type) -> tuple[str, ...]:
     slots = kind.__dict__.get("__slots__", ())
     return (slots,) if isinstance(slots, str) else tuple(slots)
-
-
-_read: WeakKeyDictionary[type, tuple[frozenset[str], frozenset[str]]] = WeakKeyDictionary()
-
-
-def _names_in_code(kind: type) -> tuple[frozenset[str], frozenset[str]]:
-    """Attributes that methods of a class assign: in all of them, and in forward alone."""
-    if kind not in _read:
-        stored: set[str] = set()
-        in_forward: set[str] = set()
-        for owner in kind.__mro__[:-1]:
-            for name, method in vars(owner).items():
-                if isinstance(method, FunctionType):
-                    names = {i.argval for i in dis.get_instructions(method) if i.opname == "STORE_ATTR"}
-                    stored |= names
-                    in_forward |= names if name in FORWARDS else set()
-        _read[kind] = frozenset(stored), frozenset(in_forward)
-    return _read[kind]
 
 
 class AbsentError(LookupError):
@@ -222,8 +286,15 @@ def replace(layer: Any, old: Any, new: Any) -> None:
             for key, value in items:
                 if value is old:
                     setattr(thing, key, new)
+                elif type(value) is tuple and any(each is old for each in value):
+                    setattr(thing, key, tuple(new if each is old else each for each in value))
         for _, value in items:
             deeper = isinstance(value, (dict, list)) or hasattr(value, "__dict__")
-            if deeper and not isinstance(value, (type, FunctionType)) and id(value) not in seen:
+            if (
+                deeper
+                and not foreign.is_array(value)
+                and not isinstance(value, (type, FunctionType))
+                and id(value) not in seen
+            ):
                 seen.add(id(value))
                 queue.append(value)

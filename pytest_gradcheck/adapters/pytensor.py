@@ -39,7 +39,7 @@ class OpTarget(Target):
         run, self.pull = self._functions(self.values)
         given = self.inputs.rebuilt(values)
         out = run(*(given[i] for i in self._arrays))
-        self.outputs = take_outputs(tuple(out) if len(out) > 1 else out[0], self.name)
+        self.outputs = take_outputs(self.keep(tuple(out) if len(out) > 1 else out[0]), self.name)
         return self.outputs.arrays
 
     def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -57,11 +58,20 @@ def select(target: Target, wrt: Wanted | None) -> Target:
     """
     if wrt is None:
         return target
-    wanted = [wrt] if isinstance(wrt, (str, int)) else list(wrt)
+    wanted = _wanted(target, wrt)
     kept = sorted({i for want in wanted for i in _places(target, want)})
     if not kept:
         raise InvalidInput(f"wrt is empty: name at least one argument of {target.name}, {_known(target)}")
     return target if len(kept) == len(target.arguments) else Selected(target, tuple(kept))
+
+
+def _wanted(target: Target, wrt: Any) -> list[str | int]:
+    """The single names and positions that are asked for."""
+    items = list(wrt) if isinstance(wrt, Iterable) and not isinstance(wrt, (str, bytes)) else [wrt]
+    for item in items:
+        if isinstance(item, bool) or not isinstance(item, (str, Integral)):
+            raise InvalidInput(f"wrt is {wrt!r:.60}: give names or positions of the arguments {_known(target)}")
+    return [item if isinstance(item, str) else int(item) for item in items]
 
 
 def _places(target: Target, want: str | int) -> list[int]:

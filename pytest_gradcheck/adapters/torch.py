@@ -126,7 +126,7 @@ class TorchTarget(Target):
     def _taken(self, out: Any) -> tuple[Array, ...]:
         torch = need("torch")
 
-        tensors = [leaf for _, leaf in tree.leaves(out)]
+        tensors = [leaf for _, leaf in tree.leaves(self.keep(out))]
         self.shown = take_outputs(tree.mapped(to_numpy, out), self.name)
         floats = [t for t, kind in zip(tensors, self.shown.kinds, strict=True) if kind != "constant"]
         if self.differentiable is None:
@@ -180,7 +180,12 @@ class TorchTarget(Target):
 
         values = [a.value.copy() for a in self.arguments]
         state = torch.get_rng_state()
-        whole = self._alone(values, self._asked, upstream, state)
+        try:
+            whole = self._alone(values, self._asked, upstream, state)
+        except RuntimeError as cause:
+            # It has looked at what backward returned, and has refused it.
+            said = f"torch does not take what backward returns: {' '.join(str(cause).split())[:200]}"
+            return (Clause("needs_input_grad", "skipped", said),)
         for i, argument in [(i, self.arguments[i]) for i in self._asked[:MOST_SINGLE]]:
             try:
                 alone = self._alone(values, (i,), upstream, state)[i]
@@ -227,7 +232,14 @@ class FunctionTarget(TorchTarget):
         given = iter([upstream_tensor(u, y) for u, y in zip(upstream, self.outputs, strict=True)])
         with torch.no_grad():
             returned = own.backward(node, *self._one_each(given))
-        return self.inputs.gradients(tree.mapped(to_numpy, returned))
+        return self.inputs.gradients(tree.mapped(to_numpy, self._as_many(returned)))
+
+    def _as_many(self, returned: Any) -> Any:
+        """One gradient per input: torch drops a None at the end, which stands for an input that was left out."""
+        number = len(self.inputs.names)
+        if isinstance(returned, tuple) and all(gradient is None for gradient in returned[number:]):
+            return returned[:number]
+        return returned
 
     def _one_each(self, given: Iterator[Any]) -> Iterator[Any]:
         """One upstream per output of the Function, zero for those that need no gradient."""

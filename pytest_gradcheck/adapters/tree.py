@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 
 def is_container(value: Any) -> bool:
     """Whether a value is taken apart: a tuple, a dict, or a list that is not a list of plain numbers.
@@ -17,10 +19,10 @@ def is_container(value: Any) -> bool:
 
 
 def is_numbers(value: Any) -> bool:
-    """Whether a list holds plain Python numbers only, at any depth; an empty list does not."""
+    """Whether a list holds numbers only, Python's or numpy's, at any depth; an empty list does not."""
     if isinstance(value, list):
         return bool(value) and all(is_numbers(item) for item in value)
-    return isinstance(value, (bool, int, float, complex))
+    return isinstance(value, (bool, int, float, complex, np.number, np.bool))
 
 
 def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

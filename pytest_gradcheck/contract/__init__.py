@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pytest_gradcheck.calls import Unfinished
-from pytest_gradcheck.errors import InvalidInput, LayerError
+from pytest_gradcheck.errors import GradCheckError, InvalidInput, LayerError
 from pytest_gradcheck.settings import Settings
 from pytest_gradcheck.verdict import Clause, Finding
 
 from . import between, repeats, returned, sizes, upstreams, written
+from .compare import numbers
 from .records import FirstCall, Outcome, Ruling, begin, broken, kept, skipped
 from .scene import Scene, copies
 from .written import settled
@@ -39,12 +40,19 @@ def _own_clauses(scene: Scene) -> Ruling:
     if scene.redo or not scene.ready:
         scene.forward()
     scene.ready = False
-    said = target.own_clauses(copies(first.upstream))
+    try:
+        said = target.own_clauses(copies(first.upstream))
+    except GradCheckError:
+        raise
+    except Exception as cause:
+        raise LayerError(f"{target.name} raised {type(cause).__name__} ({cause}) when called once more") from cause
     wrong = [c for c in said if c.state == "broken"]
     if wrong:
         return broken(wrong[0].name, *(Finding("accumulate", c.detail, clause=c.name) for c in wrong))
     tried = [c for c in said if c.state == "kept"]
-    return kept("; ".join(c.detail for c in tried)) if tried else skipped("gradients are returned, not held")
+    if tried:
+        return kept("; ".join(c.detail for c in tried))
+    return skipped(said[0].detail if said else "gradients are returned, not held")
 
 
 #: Clauses that call the layer again, in an order in which most follow one forward.
@@ -97,6 +105,7 @@ def examine(first: FirstCall, settings: Settings) -> Outcome:
         return Outcome()
     skip = _reasons(settings)
     scene, record = Scene(first, settings), _Record()
+    scene.hopeless = _no_numbers(first)
     # Who leaves this clause out says that each forward serves one backward.
     scene.redo = "second-backward" in skip
     for name, rule in ON_FURTHER:
@@ -138,6 +147,14 @@ class _Record:
         return Outcome(tuple(self.findings.values()), tuple(self.clauses), notes, complete)
 
 
+def _no_numbers(first: FirstCall) -> str:
+    """Which gradient is no array of numbers, so that no two of them can be compared; nothing where all are."""
+    for name, gradient in zip(first.names, first.gradients, strict=False):
+        if gradient is not None and numbers(gradient) is None:
+            return f"the gradient of {name} is no array of numbers"
+    return ""
+
+
 def _reasons(settings: Settings) -> dict[str, str]:
     skip = dict(settings.skip or {})
     for name in skip:
@@ -147,4 +164,6 @@ def _reasons(settings: Settings) -> dict[str, str]:
 
 
 def _short(error: LayerError) -> str:
+    if error.__cause__ is None:
+        return " ".join(str(error).split())[:160]
     return f"the layer raised {type(error.__cause__).__name__}: {' '.join(str(error.__cause__).split())[:80]}"

@@ -76,11 +76,11 @@ def difference(now: Any, was: Any, allowed: Allowance | None = None) -> Differen
         return None
     if now is None or was is None:
         return Difference(words=f"{_kind(was)}, then {_kind(now)}")
-    new, old = np.asarray(now), np.asarray(was)
+    new, old = numbers(now), numbers(was)
+    if new is None or old is None:
+        return None if new is old else Difference(words=f"{_kind(was)}, then {_kind(now)}")
     if new.shape != old.shape:
         return Difference(words=f"shape {old.shape}, then {new.shape}")
-    if new.dtype.kind not in "fciub" or old.dtype.kind not in "fciub":
-        return None
     if equal(new, old):
         return None
     places, count = _places(new, old, allowed)
@@ -88,6 +88,15 @@ def difference(now: Any, was: Any, allowed: Allowance | None = None) -> Differen
         return None
     first = places[0]
     return Difference(first, _plain(old[first]), _plain(new[first]), count, old.size, tuple(places))
+
+
+def numbers(gradient: Any) -> Array | None:
+    """A gradient as an array of numbers; None where it is none."""
+    try:
+        array: Array = np.asarray(gradient)
+    except Exception:  # an array type may refuse with any error of its own, as one on another device does
+        return None
+    return array if array.dtype.kind in "fciub" else None
 
 
 def equal(now: Array, was: Array) -> bool:
@@ -132,10 +141,8 @@ def _wide(array: Array) -> Array:
 
 def largest(array: Any) -> float:
     """The largest finite magnitude in an array, 0 for an empty one or None."""
-    if array is None:
-        return 0.0
-    values = np.asarray(array)
-    if values.size == 0 or values.dtype.kind not in "fciub":
+    values = None if array is None else numbers(array)
+    if values is None or values.size == 0:
         return 0.0
     top = (
         float(max(abs(values.max()), abs(values.min()))) if values.dtype.kind in "fiu" else float(np.abs(values).max())
@@ -156,8 +163,10 @@ _DOUBLE = float(np.finfo(np.float64).eps)
 
 
 def _kind(gradient: Any) -> str:
-    return "None" if gradient is None else "an array"
+    if gradient is None:
+        return "None"
+    return "an array" if numbers(gradient) is not None else f"a {type(gradient).__name__}"
 
 
 def _plain(value: Any) -> float:
-    return float(np.real(value))
+    return float(np.abs(value)) if np.imag(value) else float(np.real(value))

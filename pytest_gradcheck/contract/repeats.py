@@ -10,7 +10,7 @@ from pytest_gradcheck.errors import LayerError
 from pytest_gradcheck.randomness import sources_in
 from pytest_gradcheck.verdict import Finding
 
-from .compare import Allowance, Difference, coarsest, difference, largest
+from .compare import Allowance, Difference, coarsest, difference, largest, numbers
 from .records import Ruling, broken, kept, skipped
 from .scene import Scene, copies
 
@@ -140,11 +140,15 @@ def _drawn_by_backward(scene: Scene) -> tuple[str, list[Any]]:
 def _adds_up(scene: Scene, once: list[Any], twice: list[Any]) -> bool:
     """Whether two successive answers differ by the first one."""
     first = scene.first.gradients
-    if any(np.shape(a) != np.shape(b) for a, b in zip(once, twice, strict=False)):
-        return False
-    steps = [
-        None if a is None or b is None else np.asarray(b) - np.asarray(a) for a, b in zip(once, twice, strict=False)
-    ]
+    steps: list[Any] = []
+    for a, b in zip(once, twice, strict=False):
+        old, new = numbers(a), numbers(b)
+        if a is None or b is None:
+            steps.append(None)
+        elif old is None or new is None or old.shape != new.shape:
+            return False
+        else:
+            steps.append(new - old)
     return not scene.differing(steps, first, scene.rearranged())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pytest_gradcheck.calls import Calls
-from pytest_gradcheck.settings import Settings
+from pytest_gradcheck.settings import PRECISIONS, Settings
 from pytest_gradcheck.target import Array, Target
 from pytest_gradcheck.verdict import Finding
 
@@ -88,9 +88,14 @@ class Scene:
         return Allowance.repeated(*self._measure(), self.slack)
 
     def rearranged(self, factor: float = 1.0) -> Allowance:
-        """What two runs may differ by whose sums ran in another order; `factor` when both are scaled by it."""
+        """What two runs may differ by whose sums ran in another order; `factor` when both are scaled by it.
+
+        The terms that cancel may be as large as upstream times output, which no gradient shows.
+        """
         eps, terms = self._measure()
-        return Allowance.rearranged(eps, factor * terms, self.slack)
+        pairs = zip(self.first.upstream, self.first.outputs, strict=False)
+        products = max((largest(u) * largest(y) for u, y in pairs), default=0.0)
+        return Allowance.rearranged(eps, factor * max(terms, products), self.slack)
 
     def differing(self, now: Sequence[Any], was: Sequence[Any], allowed: Allowance | None = None) -> list[Difference]:
         """Where two answers differ, outputs or gradients; empty where they agree."""
@@ -113,7 +118,7 @@ class Scene:
         if now is was:
             return None
         # Most answers are equal to the bit: the allowance is worked out only for those that are not.
-        if isinstance(now, np.ndarray) and isinstance(was, np.ndarray) and unchanged(now, was):
+        if isinstance(now, np.ndarray) and isinstance(was, np.ndarray) and _alike(now, was):
             return None
         return difference(now, was, allowed or self.repeated())
 
@@ -139,11 +144,16 @@ class Scene:
             first = self.first
             eps = coarsest(first.gradients, first.upstream, first.outputs)
             if self.settings.precision is not None:
-                eps = max(eps, float(np.finfo(self.settings.precision).eps))
+                eps = max(eps, PRECISIONS[self.settings.precision])
             eps = max(eps, self.calls.target.rounding or 0.0)
             tops = [largest(a) for a in (*first.upstream, *first.gradients)]
             self._sizes = eps, max(tops, default=0.0)
         return self._sizes
+
+
+def _alike(now: Array, was: Array) -> bool:
+    # Objects in an array may compare to anything.
+    return not (now.dtype.hasobject or was.dtype.hasobject) and unchanged(now, was)
 
 
 def copies(arrays: Sequence[Array]) -> list[Array]:

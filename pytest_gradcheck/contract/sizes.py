@@ -18,8 +18,8 @@ from pytest_gradcheck.target import Array
 from pytest_gradcheck.verdict import Finding
 
 from .between import KEEP, returned
+from .compare import numbers
 from .records import Ruling, broken, kept, skipped, unchanged
-from .returned import numbers
 from .scene import Scene, copies, fitted, resumed
 from .written import upstream_names
 

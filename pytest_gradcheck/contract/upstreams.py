@@ -11,7 +11,7 @@ from pytest_gradcheck.errors import LayerError
 from pytest_gradcheck.target import Array
 from pytest_gradcheck.verdict import Finding
 
-from .compare import coarsest, difference, largest
+from .compare import coarsest, difference, largest, numbers
 from .records import Ruling, broken, kept, skipped
 from .scene import Scene, copies
 from .written import upstream_names
@@ -84,11 +84,12 @@ def zero(scene: Scene) -> Ruling:
     found = []
     allowed = scene.repeated()
     for name, now, was in zip(scene.names, gradients, scene.first.gradients, strict=False):
-        if now is None or was is None or not np.any(now):
+        new, old = numbers(now), numbers(was)
+        if new is None or old is None or not new.any():
             continue
         # Where the gradient was not finite in the first place, another clause has spoken.
-        wanted = np.where(np.isfinite(was), 0.0, np.asarray(now))
-        apart = difference(now, wanted, allowed)
+        wanted = np.where(np.isfinite(old), 0.0, new) if new.shape == old.shape else np.zeros(new.shape)
+        apart = difference(new, wanted, allowed)
         if apart is not None:
             place = f"{name}{list(apart.index)}" if apart.index else name
             message = (
@@ -146,8 +147,9 @@ _HUGE = float(np.finfo(np.float32).max)
 def _combined(factor: float, gradient: Any, other: Any) -> Any:
     if gradient is None:
         return other
-    scaled = factor * np.asarray(gradient)
-    return scaled if other is None else scaled + np.asarray(other)
+    scaled, added = factor * np.asarray(gradient), numbers(other)
+    # What has another shape, or is no array, for one upstream than for the other has been told by another clause.
+    return scaled if added is None or added.shape not in (scaled.shape, ()) else scaled + added
 
 
 def _factor(eps: float) -> float:

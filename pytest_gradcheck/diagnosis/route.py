@@ -161,7 +161,8 @@ def selection(bench: Bench) -> Iterator[Guess]:
     elsewhere = bench.measured & (d != 0) & (n == 0)
     moved = np.allclose(np.sort(np.abs(d[bench.measured])), np.sort(np.abs(n[bench.measured])), rtol=1e-6)
     if elsewhere.any() or moved:
-        more = f"declared is not 0 at {int(elsewhere.sum())} entries that were not picked"
+        many = int(elsewhere.sum())
+        more = f"declared is not 0 at {many} {'entry that was' if many == 1 else 'entries that were'} not picked"
         yield Guess("route", sentence, (line, more) if elsewhere.any() else (line,), 0.955)
     else:
         yield Guess("route", sentence, (line,), 0.7)

@@ -78,7 +78,9 @@ def factor(bench: Bench) -> Iterator[Guess]:
     if n == 1 and known is None:
         return
     pair = fraction(c, min(tolerance, 1e-5))
-    words = known.words if known else f"{pair[0]}/{pair[1]}" if pair else number(abs(c))
+    # So near to one that five digits do not show it, the factor needs more of them.
+    plain = number(abs(c)) if abs(abs(c) - 1) > 1e-3 else f"{abs(c):.9g}"
+    words = known.words if known else f"{pair[0]}/{pair[1]}" if pair else plain
     sign = "minus " if c < 0 else ""
     part = "" if n == total else " at the wrong entries"
     sentence = f"the declared gradient of {bench.name} is {sign}{words} times the true one{part}"

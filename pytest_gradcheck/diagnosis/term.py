@@ -17,7 +17,7 @@ def proportional(bench: Bench) -> Iterator[Guess]:
         return
     c = _multiple(bench, bench.value)
     if c is not None and np.ptp(np.abs(bench.value)) > 0:
-        line = f"numeric - declared = {number(-c)} x {bench.name} on every entry"
+        line = f"numeric - declared = {number(-c)} times {bench.name} on every entry"
         sentence = (
             f"the declared gradient of {bench.name} lacks a multiple of {bench.name}, as of a penalty on its square"
         )
@@ -119,8 +119,9 @@ def _homogeneous(bench: Bench) -> Iterator[Guess]:
         return
     noise = float((bench.bar * np.abs(bench.value)).sum()) / abs(n)
     pair = fraction(d / n, 1e-7 + noise, largest=4)
-    if pair is not None and pair[0] < pair[1]:
-        line = f"declared . {bench.name} = {pair[0]}/{pair[1]} of numeric . {bench.name}, though not entry by entry"
+    if pair is not None and 0 < pair[0] < pair[1]:
+        where = "at every entry" if ratio(bench, bench.measured) else "in all, though not entry by entry"
+        line = f"declared . {bench.name} = {pair[0]}/{pair[1]} of numeric . {bench.name} {where}"
         sentence = f"{bench.name} enters the layer {pair[1]} times, and {pair[0]} of them is differentiated"
         yield Guess("term", sentence, (line,), 0.75)
         yield Guess("accumulate", sentence.replace("differentiated", "counted"), (line,), 0.65)

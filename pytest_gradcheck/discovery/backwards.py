@@ -43,13 +43,21 @@ def backwards_in(place: Place) -> list[Backward]:
     return [Backward(path, first_line(function), f"{place.name}.{name}") for name, function in _written(tree)]
 
 
-def _written(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
+Written = ast.FunctionDef | ast.Lambda
+
+
+def _written(tree: ast.Module) -> Iterator[tuple[str, Written]]:
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     for kind, prefix in _classes(tree.body, ""):
         for node in kind.body:
             if isinstance(node, ast.FunctionDef) and node.name == "backward" and not is_empty(node):
                 yield f"{prefix}{kind.name}.backward", node
-    given = {name for node in ast.walk(tree) for name in _defvjp(node)}
+    given = set()
+    for owner, backward in (found for node in ast.walk(tree) for found in _defvjp(node)):
+        if isinstance(backward, ast.Name):
+            given.add(backward.id)
+        elif isinstance(backward, ast.Lambda):
+            yield f"{owner}.backward", backward
     for name, node in functions.items():
         forward = name.removesuffix("_backward") + "_forward"
         if name in given or (name.endswith("_backward") and forward in functions):
@@ -63,13 +71,13 @@ def _classes(body: list[ast.stmt], prefix: str) -> Iterator[tuple[ast.ClassDef, 
             yield from _classes(node.body, f"{prefix}{node.name}.")
 
 
-def _defvjp(node: ast.AST) -> Iterator[str]:
-    """The backward's name in `f.defvjp(forward, backward)`."""
+def _defvjp(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """The function's name and its backward in `f.defvjp(forward, backward)`."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "defvjp":
         words = {word.arg: word.value for word in node.keywords}
         backward = node.args[1] if len(node.args) > 1 else words.get("bwd")
-        if isinstance(backward, ast.Name):
-            yield backward.id
+        if backward is not None:
+            yield ast.unparse(node.func.value), backward
 
 
 def is_empty(function: ast.FunctionDef) -> bool:
@@ -80,8 +88,10 @@ def is_empty(function: ast.FunctionDef) -> bool:
     )
 
 
-def first_line(function: ast.FunctionDef) -> int:
+def first_line(function: Written) -> int:
     """The line on which a function begins for Python: that of its first decorator."""
+    if isinstance(function, ast.Lambda):
+        return function.lineno
     return min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from pytest_gradcheck.adapters import adapt
 from pytest_gradcheck.calls import quiet
-from pytest_gradcheck.errors import GradCheckError, UnknownLayer
+from pytest_gradcheck.errors import AdapterError, GradCheckError, UnknownLayer
 from pytest_gradcheck.suites.signatures import Arguments, forward_arguments
 
 #: So many combinations of layer and inputs are tried.
@@ -115,15 +115,21 @@ def first_that_runs(
 ) -> tuple[Any, tuple[Any, ...]] | str:
     """The first layer and inputs at which forward and backward run and shapes agree, else the first that run at all.
 
-    declared: gives the inputs where they are not to be guessed. Where nothing runs: why, in words.
+    declared: gives the inputs where they are not to be guessed. Where nothing runs: why, in words. Raises AdapterError
+    where it is the adapter of another package that raises, at whatever inputs.
     """
     nearly, reasons, trials = None, [], 0
+    refused: list[AdapterError] = []
     for way, inputs in _trials(ways, declared):
         trials += 1
         if isinstance(inputs, str):
             reasons.append(inputs)
             continue
-        said = _trial(way, inputs, wrt)
+        try:
+            said = _trial(way, inputs, wrt)
+        except AdapterError as error:
+            refused.append(error)
+            said = _short(error)
         if said == "":
             return way.make(), inputs
         if said == SHAPES and nearly is None:
@@ -132,6 +138,8 @@ def first_that_runs(
             reasons.append(said)
     if nearly is not None:
         return nearly[0].make(), nearly[1]
+    if refused and len(refused) == trials:
+        raise refused[0]
     if reasons and reasons[0].startswith("NotImplementedError"):
         return "it is abstract: its forward or backward raises NotImplementedError"
     if reasons and all(reason.startswith(UNMADE) for reason in reasons):
@@ -218,8 +226,8 @@ def _trial(way: Maker, inputs: tuple[Any, ...], wrt: Any) -> str:
     """Whether forward and backward run at these inputs: nothing, or what is wrong."""
     try:
         return str(_silently(lambda: _run(way.make(), inputs, wrt)))
-    except UnknownLayer:
-        # Two adapters that claim it do so at any inputs.
+    except (UnknownLayer, AdapterError):
+        # Two adapters that claim it do so at any inputs; one that raises may do so at these alone.
         raise
     except Exception as error:
         return _short(error)

@@ -85,6 +85,12 @@ class LayerItem(DiscoveryItem):
         except GradCheckError as error:
             self.running.keep(number, record_without_report(self.nodeid, number, self.found.name, "error", str(error)))
             raise
+        except (Exception, SystemExit) as cause:
+            # What a metaclass or a `__getattr__` raises, and what would end the whole run.
+            raised = f"{type(cause).__name__} ({' '.join(str(cause).split())})"
+            message = f"{self.found.dotted} raised {raised} while it was made or looked at"
+            self.running.keep(number, record_without_report(self.nodeid, number, self.found.name, "error", message))
+            raise LayerError(message) from cause
         self._told(outcome, self.running, number, settings.inconclusive)
 
     def _told(self, outcome: Outcome, running: Running, number: int, inconclusive: str) -> None:

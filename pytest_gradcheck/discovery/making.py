@@ -73,6 +73,9 @@ class _Making:
         makers, inputs = list(self._makers()), self._declared_inputs()
         if inputs is not None and makers and makers[0].sure:
             return Outcome(self._check(_called(makers[0].make, f"make of {self.found.dotted}"), inputs()))
+        if self.plan.make is not None:
+            # Said to make the layer: that it does not is no reason to leave the layer out.
+            _called(self.plan.make, f"make of {self.found.dotted}")
         if not guessing:
             return Outcome(unchecked="declare make and inputs: nothing is guessed with --gradcheck-guess=off")
         if not makers:

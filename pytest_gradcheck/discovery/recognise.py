@@ -63,16 +63,20 @@ def layers_of(module: ModuleType) -> list[Found]:
 def _recognised(module: ModuleType) -> Iterator[tuple[str, Any]]:
     names = dict(vars(module))
     for name, thing in names.items():
-        if getattr(thing, "__module__", None) != module.__name__:
+        # By the type alone: a proxy that is not bound yet answers every question with an exception.
+        kind = type(thing)
+        if not issubclass(kind, (type, FunctionType)) and not is_custom_vjp(thing):
             continue
-        if isinstance(thing, type):
+        if thing.__module__ != module.__name__:
+            continue
+        if issubclass(kind, type):
             if is_torch_function(thing) or _is_layer_class(thing):
                 yield name, thing
         elif is_custom_vjp(thing):
             yield name, thing
-        elif isinstance(thing, FunctionType) and name.endswith("_forward"):
+        elif name.endswith("_forward"):
             backward = names.get(name.removesuffix("_forward") + "_backward")
-            if isinstance(backward, FunctionType):
+            if type(backward) is FunctionType:
                 yield name.removesuffix("_forward"), (thing, backward)
 
 
@@ -86,7 +90,8 @@ def _beside(layer: Any) -> Any:
     """The declaration on the class or function itself; one that is inherited may not make this layer."""
     if isinstance(layer, tuple):
         return getattr(layer[0], DECLARATION, None)
-    declared = getattr(layer, DECLARATION, None)
+    # As it is written: a metaclass may answer to any name.
+    declared = inspect.getattr_static(layer, DECLARATION, None)
     if isinstance(layer, type) and DECLARATION not in vars(layer) and isinstance(declared, Mapping):
         return {word: value for word, value in declared.items() if word != "make"}
     return declared

@@ -6,6 +6,7 @@ c k + c' k^2 + ...; the same table of halved steps removes one power per rung.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import numpy as np
 from .directions import Direction
 from .ladder import Estimate, amplification, extrapolate
 from .noise import Noise
-from .scales import Floats
+from .scales import Floats, norm, rms
 from .search import Measured
 from .sharpness import detection_limit
 from .stencil import Block, Claim, Stencil
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Rungs and largest step, in units, of a one-sided ladder.
 RUNGS, STEP = 5, 1e-2
+#: From one halved step to the next the slope of a Taylor series changes half as much, or less; of x^1.6 two thirds.
+SERIES = 0.57
 
 
 def one_sided(
@@ -41,17 +44,33 @@ def one_sided(
         total, square, rounded = _change(moved, stencil.center, claim, noise.eps)
         slopes.append(total / t)
         once, spread = max(once, rounded), square / t
-    if not np.isfinite(slopes).all():
+    if not np.isfinite([*slopes, spread]).all():
         return Estimate(declared, np.nan, np.inf, np.inf, step, RUNGS, np.nan, (), finite=False)
     value, truncation = extrapolate(slopes, power=1)
     changes = np.abs(np.diff(slopes))
-    if changes[-1] > 0.65 * changes[-2]:
-        # No Taylor series at this edge (x^1.5 at 0): the last slope, and a multiple of what it still changes.
-        value, truncation = slopes[-1], 4.0 * float(changes[-1])
+    if not _is_series(changes):
+        # No Taylor series at this edge (x^1.5 at 0): the last slope, and what is left where changes go on as they do.
+        decay = min(0.98, float(changes[-1] / changes[-2])) if changes[-2] > 0 else 0.98
+        value, truncation = slopes[-1], max(4.0, 2.0 * decay / (1.0 - decay)) * float(changes[-1])
     tremble = noise.factor * once
     sigma = amplification(RUNGS, 1) * 2**0.5 * tremble / step
     growing = tuple(abs(s) for s in slopes)
+    if not np.isfinite((value, truncation, sigma)).all():
+        return Estimate(declared, np.nan, np.inf, np.inf, step, RUNGS, np.nan, (), finite=False)
     return Estimate(declared, value, truncation, sigma, step, RUNGS, max(spread, abs(value)), growing, tremble)
+
+
+def _is_series(changes: Floats) -> bool:
+    """Whether slopes change as those of a Taylor series from one halved step to the next.
+
+    Its ratios are 1/2, 1/4, ... or come nearer to one of them with every step; those of a broken power stand still
+    somewhere else.
+    """
+    if len(changes) < 3 or changes[-2] == 0.0 or changes[-3] == 0.0:
+        return True
+    before, now = changes[-2] / changes[-3], changes[-1] / changes[-2]
+    away = min(abs(now - ratio) for ratio in (0.5, 0.25, 0.125))
+    return bool(now <= SERIES and (away < 1e-4 or abs(now - before) > 0.5 * away))
 
 
 def unbounded(estimate: Estimate) -> bool:
@@ -62,16 +81,16 @@ def unbounded(estimate: Estimate) -> bool:
 def _change(
     moved: Sequence[Floats], center: Sequence[Floats], claim: Claim, eps: Sequence[float]
 ) -> tuple[float, float, float]:
-    total = square = rounded = 0.0
+    total = spread = rounded = 0.0
     for y, c, u, e in zip(moved, center, claim.upstream, eps, strict=True):
         change = (y - c) * u
         if claim.masked:
             change[u == 0.0] = 0.0
         total += float(change.sum())
-        square += float(np.dot(change, change))
+        spread = math.hypot(spread, norm(change))
         size = np.where(change != 0.0, u * np.maximum(np.abs(y), np.abs(c)), 0.0)
-        rounded += e * e * float(np.dot(size, size))
-    return total, square**0.5, rounded**0.5
+        rounded = math.hypot(rounded, e * norm(size))
+    return total, spread, rounded
 
 
 class OneSided:
@@ -136,7 +155,7 @@ class OneSided:
         i, positions = block.argument, block.positions()
         outcome, gradient = self.whole.outcomes[i], claim.gradients[i]
         weight = np.zeros(1) if gradient is None else self.stencil.weight(i, gradient)
-        typical = float(np.sqrt(np.mean(weight * weight)))
+        typical = rms(weight)
         floor = max(float(weight[positions].min(initial=np.inf)), 1e-3 * typical)
         limit = detection_limit([estimate.reach])
         unit = min(self.stencil.unit_of(i, int(p)) for p in positions[:64]) or 1.0

@@ -13,6 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_gradcheck.errors import InvalidInput, LayerError
+from pytest_gradcheck.target import is_masked
+
+Floats = npt.NDArray[np.float64]
 
 
 def numeric_gradient(f: Callable[[Any], Any], x: npt.ArrayLike, h: float = 1e-4) -> npt.NDArray[np.float64]:
@@ -24,7 +27,7 @@ def numeric_gradient(f: Callable[[Any], Any], x: npt.ArrayLike, h: float = 1e-4)
     h: absolute step.
 
     Returns a float64 array of x's shape. Raises InvalidInput for a step that is not positive, for integers, NaN or
-    infinity in x; LayerError where f does not return one number.
+    infinity in x; LayerError where f does not return one finite number, or writes into x.
 
     >>> import numpy as np
     >>> numeric_gradient(lambda x: (x ** 2).sum(), np.array([1.0, -2.0])).round(6)
@@ -49,32 +52,65 @@ def numeric_jacobian(
     array([[1., 2.],
            [3., 4.]])
     """
-    if not 0 < h < float("inf"):
+    step, values = _step(h), _usable(x)
+    before = values.copy()
+    try:
+        columns = [_column(f, values, i, step, _scalar) for i in np.ndindex(values.shape)]
+        outputs = columns[0].size if columns else 1 if _scalar else _number(f(values), False).size
+        written = not np.array_equal(values, before)
+    finally:
+        # Also what f itself has written.
+        values[...] = before
+    if written:
+        raise LayerError("f writes into x, so that later entries are measured elsewhere: let it work on a copy")
+    return np.stack(columns, axis=1) if columns else np.zeros((outputs, 0))
+
+
+def _column(
+    f: Callable[[Any], Any], values: Floats, i: tuple[int, ...], h: float, scalar: bool
+) -> npt.NDArray[np.float64]:
+    """The derivatives of all outputs by one entry, which is moved in place and put back."""
+    kept = values[i]
+    # The step that is really made, after rounding, is what the change is divided by.
+    above, below = kept + h, kept - h
+    if above == below:
+        raise InvalidInput(f"h is {h!r}: too small beside the entry {float(kept)!r} at index {i}, give a larger step")
+    found = []
+    try:
+        for moved in (above, below):
+            values[i] = moved
+            found.append(_number(f(values), scalar))
+            if not np.isfinite(found[-1]).all():
+                wrong = found[-1][~np.isfinite(found[-1])][0]
+                raise LayerError(
+                    f"f returned {wrong} with the entry at index {i} at {float(moved)!r}: "
+                    "give an x around which f is finite, or a smaller h"
+                )
+    finally:
+        values[i] = kept
+    plus, minus = found
+    if plus.size != minus.size:
+        raise LayerError(f"f returned {plus.size} numbers, then {minus.size}: let their number depend on x.shape alone")
+    return np.asarray((plus - minus) / (above - below))
+
+
+def _step(h: Any) -> float:
+    try:
+        step = float("nan") if isinstance(h, (bool, str)) else float(h)
+    except (TypeError, ValueError):
+        step = float("nan")
+    if not 0 < step < float("inf"):
         raise InvalidInput(f"h is {h!r}: give a step larger than zero")
-    values = _usable(x)
-    columns = []
-    for i in np.ndindex(values.shape):
-        kept = values[i]
-        # The step that is really made, after rounding, is what the change is divided by.
-        above, below = kept + h, kept - h
-        if above == below:
-            raise InvalidInput(f"h is {h!r}: too small beside the entry {kept!r} at index {i}, give a larger step")
-        try:
-            values[i] = above
-            plus = _number(f(values), _scalar)
-            values[i] = below
-            minus = _number(f(values), _scalar)
-        finally:
-            values[i] = kept
-        columns.append((plus - minus) / (above - below))
-    if not columns:
-        outputs = _number(f(values), False).size
-        return np.zeros((1 if _scalar else outputs, 0))
-    return np.stack(columns, axis=1)
+    return step
 
 
-def _usable(x: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    given = np.asarray(x)
+def _usable(x: npt.ArrayLike) -> Floats:
+    if is_masked(x):
+        raise InvalidInput("x is a masked array, of which some entries are hidden: give x.filled() or x.compressed()")
+    try:
+        given = np.asarray(x)
+    except ValueError:
+        raise InvalidInput("x has rows of unequal lengths: give an array of floats") from None
     if given.dtype.kind not in "f":
         raise InvalidInput(f"x has dtype {given.dtype}: a gradient needs floating point numbers, cast it to float")
     if not np.isfinite(given).all():
@@ -84,8 +120,16 @@ def _usable(x: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return given if given.dtype == np.float64 and given.flags.writeable else np.array(given, dtype=np.float64)
 
 
-def _number(value: Any, scalar: bool) -> npt.NDArray[np.float64]:
-    out = np.array(value, dtype=np.float64).reshape(-1)
+def _number(value: Any, scalar: bool) -> Floats:
+    try:
+        given = np.asarray(value)
+    except ValueError:
+        raise LayerError("f returned rows of unequal lengths: let it return an array of real numbers") from None
+    if given.dtype.kind not in "fiub":
+        what = "None" if value is None else f"an array of dtype {given.dtype}"
+        raise LayerError(f"f returned {what}: let it return real numbers")
+    # A copy: f may write its next answer into the same array.
+    out = np.array(given, dtype=np.float64).reshape(-1)
     if scalar and out.size != 1:
         raise LayerError(f"f returned {out.size} numbers: numeric_gradient needs one, numeric_jacobian takes many")
     return out

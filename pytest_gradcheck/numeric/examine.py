@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from .ladder import Estimate
 from .noise import Noise
 from .probe import PILOT, SHARP, Prober
 from .rough import RoughOutputs
-from .scales import Floats, Group, groups
+from .scales import Floats, Group, groups, norm, rms
 from .search import LIMIT, Finds, Search
 from .sharpness import detection_limit
 from .stencil import Block, Claim, Index, Stencil
@@ -119,9 +120,13 @@ class Examination:
         self.reserve = reserve
         self.brief = brief
         self.outcomes: dict[int, ArgumentOutcome] = {}
+        #: Forward evaluations after which no second draw is begun, where none is asked for.
+        self.allowance = 0
         self.meter = stencil.calls.meter
         self.began = self.meter.forward_evaluations
         self.one_sided = OneSided(self)
+        #: By argument, the groups that were not looked at because one before them saw what may be kinks.
+        self.left: dict[int, list[tuple[Block, Group]]] = {}
 
     def run(self, claim: Claim, arguments: Sequence[int]) -> list[ArgumentOutcome]:
         """Examine the given arguments against one claim."""
@@ -131,16 +136,17 @@ class Examination:
         self.noise.settle_dust(claim)
         standings = {i: self.standings_of(i, claim) for i in arguments}
         everyone = [s for group in standings.values() for s in group]
-        allowance = 32 + 12 * max(len(arguments), len(everyone)) - self.reserve
+        allowance = self.allowance = 32 + 12 * max(len(arguments), len(everyone)) - self.reserve
         # Where kinks are in sight already, what is drawn now would be drawn again without them.
         rough = [i for i, group in standings.items() if any(s.suspect for s in group)]
         self._draw([s for i, group in standings.items() if i not in rough for s in group], allowance)
         self.rough = RoughOutputs(self)
         for i, group in standings.items():
             if not any(s.suspect for s in group) or not self.rough.resolve(i, claim):
+                every = [*group, *self._looked_at(self.left.get(i, ()), claim)]
                 if i in rough:
-                    self._draw(group, allowance)
-                for s in group:
+                    self._draw(every, allowance)
+                for s in every:
                     self.settle(s)
             self.one_sided.on_edges(i, claim)
         self.rough.rule(self.outcomes)
@@ -155,7 +161,7 @@ class Examination:
         for i in arguments:
             gradient = claim.gradients[i]
             weight = np.zeros(1) if gradient is None else self.stencil.weight(i, gradient)
-            typical = float(np.sqrt(np.mean(weight * weight)))
+            typical = rms(weight)
             if estimate.reach > BLIND * typical > 0:
                 return False
             outcome = self.outcomes[i]
@@ -175,34 +181,47 @@ class Examination:
             self._accept(s, outcome)
 
     def standings_of(self, i: int, claim: Claim, prober: Prober | None = None) -> list[Standing]:
-        """The groups of argument i under a claim, each with its pilot; it ends at the first that sees kinks."""
+        """The groups of argument i under a claim, each with its pilot; it ends at the first that may see kinks."""
         gradient, size = claim.gradients[i], self.stencil.flat[i].size
         if gradient is None or size == 0:
             return []
-        found = []
         inside = self._inside(i, gradient)
         weight = self.stencil.weight(i, gradient)
-        alike = []
+        listed = []
         for group in groups(weight if inside is None else weight[inside]):
             if inside is None:
                 block = Block(i, (0, size) if group.index is None else group.index)
             else:
                 block = Block(i, inside if group.index is None else inside[group.index])
             if block.size:
-                alike.append((group, block))
+                listed.append((block, group))
         del weight  # as large as the argument: the pilots need the room
-        (prober or self.prober).announce_pilots([block for _, block in alike])
-        for group, block in alike:
-            found.append(self.standing(block, claim, prober, group))
-            pilot = found[-1].pilot
-            if not pilot.finite:
-                self.one_sided.outside(found.pop(), claim)
-                continue
-            rough = self.prober.kinked(pilot) or pilot.truncation > 1e-6 * pilot.scale
-            if prober is None and not pilot.agrees and rough:
+        (prober or self.prober).announce_pilots([block for block, _ in listed])
+        found: list[Standing] = []
+        for number, pair in enumerate(listed):
+            found += self._looked_at([pair], claim, prober)
+            pilot = found[-1].pilot if found else None
+            if prober is None and pilot is not None and not pilot.agrees and self._bent(pilot):
                 # The outputs that have kinks are taken out first, for all entries of the argument at once.
                 found[-1].suspect = True
+                self.left[i] = listed[number + 1 :]
                 break
+        return found
+
+    def _bent(self, pilot: Estimate) -> bool:
+        return self.prober.kinked(pilot) or pilot.truncation > 1e-6 * pilot.scale
+
+    def _looked_at(
+        self, listed: Sequence[tuple[Block, Group]], claim: Claim, prober: Prober | None = None
+    ) -> list[Standing]:
+        """Groups with their pilots; those from which a step leads out of the numbers are asked on one side."""
+        found = []
+        for block, group in listed:
+            standing = self.standing(block, claim, prober, group)
+            if standing.pilot.finite:
+                found.append(standing)
+            else:
+                self.one_sided.outside(standing, claim)
         return found
 
     def _inside(self, i: int, gradient: Floats) -> Index | None:
@@ -224,7 +243,7 @@ class Examination:
         if group is None:
             gradient = claim.gradients[block.argument]
             weight = np.zeros(1) if gradient is None else self.stencil.weight(block.argument, gradient)
-            typical = float(np.sqrt(np.dot(weight, weight) / max(1, np.count_nonzero(weight))))
+            typical = norm(weight) / max(1, int(np.count_nonzero(weight))) ** 0.5
             group = Group(None, block.size, typical, 0.0)
         step = prober.h
         estimate = prober.pilot(block, claim)
@@ -318,8 +337,7 @@ class Examination:
         unit = self.stencil.units[i]
         largest_unit = float(np.min(unit[unit > 0], initial=np.inf)) if isinstance(unit, np.ndarray) else unit
         outcome.absolute = max(outcome.absolute, limit / largest_unit)
-        hidden = s.hidden
-        if not hidden:
+        if not s.hidden and (relative <= 1.0 or self._matters(s)):
             outcome.relative = max(outcome.relative, relative, self.least)
         elif self._matters(s):
             outcome.blind = "its gradient is smaller than what the noise of the forward hides"
@@ -333,13 +351,12 @@ class Examination:
         gradient = s.claim.gradients[s.block.argument]
         if gradient is None:
             return 0.0
-        weight = self.stencil.weight(s.block.argument, gradient)
-        return 1e-3 * float(np.sqrt(np.mean(weight * weight)))
+        return 1e-3 * rms(self.stencil.weight(s.block.argument, gradient))
 
     def _matters(self, s: Standing) -> bool:
         """Whether a group is large enough, beside its argument's gradient and the outputs, that it should be told."""
         outputs = zip(s.claim.upstream, self.stencil.center, strict=True)
-        size = float(np.sqrt(sum(float(np.dot(u * y, u * y)) for u, y in outputs)))
+        size = math.hypot(*(norm(u * y) for u, y in outputs))
         return s.group.typical > max(1e-3 * self._argument_floor(s), NEGLIGIBLE * size)
 
     def _look_for_entries(self, s: Standing, outcome: ArgumentOutcome, prober: Prober) -> None:
@@ -375,6 +392,10 @@ class Examination:
                 outcome.absolute = max(outcome.absolute, reach / unit)
         unit = self.stencil.unit_of(i, int(s.block.positions()[0])) or 1.0
         outcome.absolute = max(outcome.absolute, limit / unit)
-        outcome.relative = max(outcome.relative, limit / floor if floor > 0 else 0.0, self.least)
-        if vague and s.group.typical > 0 and self._matters(s):
+        relative = limit / floor if floor > 0 else 0.0
+        if (vague or relative > 1.0) and s.group.typical > 0 and not self._matters(s):
+            outcome.hidden += s.block.size
+            return
+        if vague and s.group.typical > 0:
             outcome.blind = outcome.blind or "its gradient is smaller than what the noise of the forward hides"
+        outcome.relative = max(outcome.relative, relative, self.least)

@@ -36,8 +36,8 @@ def joint_estimate(prober: Prober, claim: Claim, arguments: Sequence[int]) -> Es
     # Nothing was spent on measuring the noise: what the last two rungs differ by beyond truncation bounds it.
     tremble = 2.0 * noise.factor * once
     sigma = amplification(RUNGS) * tremble / (2**0.5 * STEP)
-    truncation += noise.approximate(claim)
     scale = results[-1].spread / (2 * STEP / 2 ** (RUNGS - 1))
+    truncation += noise.approximate(claim, scale)
     return Estimate(
         declared, value, truncation, sigma, STEP, RUNGS, scale, tuple(s.bend for s in results), tremble / SIGMAS
     )

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from .directions import Direction
 from .noise import Noise
 from .owned import OwnedRule
-from .scales import Floats
+from .scales import Floats, norm, rms
 from .slopes import CLOSER, Breach, Entries, Mask, Slopes, breach_of, grows
 from .stencil import Block, Claim, Stencil, both_sides
 
@@ -26,6 +26,8 @@ from .stencil import Block, Claim, Stencil, both_sides
 NEAREST = 2e-8
 #: So many outputs on a kink are asked one by one; so many entries of an argument likewise.
 OUTPUTS, ENTRIES = 12, 64
+#: A step below this part of an entry is lost in its rounding.
+LOST = 2.0**-44
 #: And so many of each where the layer is larger than that.
 FEW = 3
 
@@ -178,6 +180,8 @@ class KinkRule:
         rounding = np.concatenate([np.abs(y) * e for y, e in zip(self.stencil.center, self.noise.eps, strict=True)])
         noise = 16 * self.noise.factor * rounding / step
         noise += 2.0**-50 * largest / step * np.maximum(np.abs(r2), np.abs(l2))
+        # Entries of very different size that move by one amount: the largest may not have moved at all.
+        noise = np.where(step < LOST * largest, np.inf, noise)
         doubt = noise + np.maximum(np.abs(r2 - r1), np.abs(l2 - l1)) + 2.0**-48 * np.maximum(np.abs(r2), np.abs(l2))
         return Slopes(l2, r2, doubt, grows(l1, l2, noise), grows(r1, r2, noise))
 
@@ -235,13 +239,13 @@ class KinkRule:
             declared = self.stencil.declared(block, direction, gradient)
             low, high = float(flat @ np.minimum(left, right)), float(flat @ np.maximum(left, right))
             rounding = np.concatenate([np.abs(y) * e for y, e in zip(self.stencil.center, self.noise.eps, strict=True)])
-            doubt = 16 * self.noise.factor * float(np.linalg.norm(flat * rounding)) / self.relative
+            doubt = 16 * self.noise.factor * norm(flat * rounding) / self.relative
             doubt += 1e-6 * max(abs(low), abs(high))
             result.asked += 1
             # What one entry may be off by and hide in the room that all kinks together leave.
             nonzero = np.abs(gradient[gradient != 0.0])
             if nonzero.size:
-                typical = float(np.sqrt(np.mean(nonzero * nonzero))) * float(np.median(self.stencil.units[i]))
+                typical = rms(nonzero) * float(np.median(self.stencil.units[i]))
                 result.reach = max(result.reach, (0.5 * (high - low) + doubt) / typical)
             if np.isfinite(low + high) and not low - doubt <= declared <= high + doubt:
                 result.breaches.append(Breach(((i, -1),), declared, low, high, doubt))

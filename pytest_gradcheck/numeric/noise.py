@@ -7,13 +7,14 @@ probe's own spacing, since a float32 core inside float64 does not notice 64 unit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from .directions import CHUNK
-from .scales import Floats
+from .scales import Floats, norm
 from .stencil import Claim
 
 #: Argument, first position and number of entries of a block.
@@ -39,24 +40,23 @@ class Noise:
         self.dust = 0.0
         self._seen: dict[Key, dict[int, float]] = {}
         self._sure: dict[Key, float] = {}
+        self._absolute: dict[Key, dict[int, float]] = {}
 
     def settle_dust(self, claim: Claim) -> None:
         """Fix below which size a slope counts as zero, from the upstream of the whole check."""
         sizes = zip(claim.upstream, self.center, strict=True)
-        self.dust = DUST * sum(_square(part * y[a : a + CHUNK]) for u, y in sizes for a, part in _parts(u)) ** 0.5
+        self.dust = DUST * math.hypot(*(norm(part * y[a : a + CHUNK]) for u, y in sizes for a, part in _parts(u)))
 
-    def approximate(self, claim: Claim) -> float:
+    def approximate(self, claim: Claim, scale: float = 0.0) -> float:
         """By how much the slope of upstream . y, per unit, may be off where the forward declares an accuracy.
 
-        What an unfinished iteration leaves is smooth in the inputs: over a unit it changes by about its size.
+        What an unfinished iteration leaves is smooth in the inputs: over a unit it changes by about its size. Where
+        the outputs are zero it is that of the outputs beside them, as large as the slope. scale: of the slope.
         """
         if not self.accuracy:
             return 0.0
-        return (
-            4.0
-            * self.accuracy
-            * sum(float(np.abs(u * y).sum()) for u, y in zip(claim.upstream, self.center, strict=True))
-        )
+        sizes = zip(claim.upstream, self.center, strict=True)
+        return 4.0 * self.accuracy * max(scale, sum(float(np.abs(u * y).sum()) for u, y in sizes))
 
     @property
     def factor(self) -> float:
@@ -71,6 +71,13 @@ class Noise:
         # Half a unit in the last place is the most that one rounding does, and a third of it its deviation.
         return max(0.4 if self._sure[key] > 256 else 1.0, min(seen.values()))
 
+    def absolute(self, key: Key) -> float:
+        """The tremble of upstream . y in one block as it was seen, whatever the size of the outputs; zero where not.
+
+        A forward that cancels (log(cosh(x)) near 0) trembles by the rounding of what it takes the difference of.
+        """
+        return min(self._absolute.get(key, {}).values(), default=0.0)
+
     def observe(self, key: Key, fourth: Sequence[Floats], rounding: float, step: float, moved: bool = True) -> None:
         """Take in the fourth differences (already times the upstream) of one pair of steps along a block.
 
@@ -84,11 +91,15 @@ class Noise:
             return
         if not moved and self._seen.get(key):
             return  # below the quantum of a coarse output nothing can be learnt
+        if square == 0.0 and any(self._seen.get(key, {}).values()):
+            return  # by chance the few digits that were left agree
         quartic = sum(_square(part * part) for f in fourth for _, part in _parts(f))
         samples = square * square / quartic if quartic > 0 else 1.0
         seen = np.sqrt(square / _FOURTH) * (1.0 + 4.0 / samples) / rounding
         order, mine = int(np.floor(np.log2(step))), self._seen.setdefault(key, {})
         mine[order] = max(mine.get(order, 0.0), float(seen))
+        plain = self._absolute.setdefault(key, {})
+        plain[order] = max(plain.get(order, 0.0), float(np.sqrt(square / _FOURTH)))
         self._sure[key] = max(self._sure.get(key, 0.0), samples)
 
     def sure(self, key: Key) -> bool:

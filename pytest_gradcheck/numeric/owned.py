@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .scales import Floats
+from .scales import Floats, rms
 from .sharpness import detection_limit
 from .slopes import CLOSER, Entries, Slopes, breach_of, outside
 
@@ -204,7 +204,7 @@ class OwnedRule:
             self.kinked[judged] |= (np.abs(slopes.right - slopes.left) > slopes.doubt)[judged]
         size = np.maximum(np.abs(slopes.left), np.abs(slopes.right))[judged]
         known = size[np.isfinite(size)]
-        floor = 1e-3 * float(np.sqrt(np.mean(known * known))) if known.size else 0.0
+        floor = 1e-3 * rms(known)
         doubt = slopes.doubt[judged] / np.maximum(size, floor or 1.0)
         return float(doubt[np.isfinite(doubt)].max(initial=0.0))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from .directions import Direction
 from .ladder import SIGMAS, Estimate, amplification, best_step, extrapolate, length_scale
 from .noise import Noise
-from .scales import Floats
+from .scales import Floats, norm
 from .stencil import Block, Claim, Move, Stencil, Sums, both_sides, rounding, slope, sums
 
 #: Rungs of the first look at a block, of the sharp one, and of the one at a single entry.
@@ -153,19 +154,21 @@ class Prober:
             return Estimate(declared, np.nan, np.inf, np.inf, step, rungs, np.nan, (), finite=False)
         slopes = [s.slope / (2 * step / 2**i) for i, s in enumerate(results)]
         value, truncation = extrapolate(slopes)
-        norm, moved, shaken = self._sizes(block, claim)
-        scale = max(results[-1].spread / (2 * step / 2 ** (rungs - 1)), norm)
-        tremble = self.noise.of(block.key) * once
+        size, moved, shaken = self._sizes(block, claim)
+        scale = max(results[-1].spread / (2 * step / 2 ** (rungs - 1)), size)
+        tremble = max(self.noise.of(block.key) * once, self.noise.absolute(block.key))
         if not self.noise.sure(block.key):
             # A few samples may tremble less than they could; no forward is more exact than its condition allows.
             tremble = max(tremble, min(self.noise.eps) * scale)
         # x + t d is itself rounded, by up to half a unit in the last place of x, and seen through the gradient.
         inputs = moved * self.stencil.input_rounding * 2 ** (rungs - 1) / step
         outputs = amplification(rungs) * tremble / (2**0.5 * step)
-        noise = float(np.sqrt(outputs**2 + inputs**2 + shaken**2))
-        truncation += self.noise.approximate(claim) + self.noise.dust
+        noise = math.hypot(outputs, inputs, shaken)
+        truncation += self.noise.approximate(claim, scale) + self.noise.dust
         bends = tuple(s.bend for s in results)
         seen = results[-1].spread / (2 * step / 2 ** (rungs - 1))
+        if not np.isfinite((value, truncation, noise, scale)).all():
+            return Estimate(declared, np.nan, np.inf, np.inf, step, rungs, np.nan, (), finite=False)
         return Estimate(declared, value, truncation, noise, step, rungs, scale, bends, tremble, seen=seen)
 
     def _sizes(self, block: Block, claim: Claim) -> tuple[float, float, float]:
@@ -184,10 +187,8 @@ class Prober:
         for piece in block.pieces():
             g, s = gradient[piece], unit[piece] if isinstance(unit, np.ndarray) else unit
             gs, gx = g * s, g * x[piece]
-            steps += float(np.dot(gs, gs))
-            moves += float(np.dot(gx, gx))
+            steps = math.hypot(steps, norm(gs))
+            moves = math.hypot(moves, norm(gx))
             if trembles is not None:
-                ts = trembles[piece] * s
-                shakes += float(np.dot(ts, ts))
-        norm = float(np.sqrt(steps))
-        return norm, float(np.sqrt(moves)), 2.0 * float(np.sqrt(shakes)) + 2.0**-52 * norm
+                shakes = math.hypot(shakes, norm(trembles[piece] * s))
+        return steps, moves, 2.0 * shakes + 2.0**-52 * steps

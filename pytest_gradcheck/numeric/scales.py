@@ -25,6 +25,23 @@ AT_ONCE = 1 << 16
 TINY_SHARE = 2000
 
 
+def norm(x: Floats) -> float:
+    """The Euclidean norm of flat numbers, also where their squares are no normal numbers (beyond 1e154)."""
+    square = float(np.dot(x, x))
+    if NOTHING < square < np.inf:
+        return math.sqrt(square)
+    top = float(np.abs(x).max(initial=0.0))
+    if not 0.0 < top < np.inf:
+        return top
+    scaled = x / top
+    return top * math.sqrt(float(np.dot(scaled, scaled)))
+
+
+def rms(x: Floats) -> float:
+    """The root mean square of flat numbers."""
+    return norm(x) / math.sqrt(x.size) if x.size else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Spectrum:
     """How many numbers there are of each binary order, zeros apart."""

@@ -30,6 +30,10 @@ DENSE_BLOCKS, DENSE_SHARE = 24, 0.75
 SAMPLE, DENSE_ENTRIES = 64, 0.1
 #: A gap of so many bars needs no second look before the second opinion.
 BLATANT = 1e4
+#: A declared gradient of this part of the largest one may be the rounding of terms that cancel.
+RESIDUE = 2.0**-46
+#: A forward that trembles by so many roundings of its outputs does more than round them.
+UNUSUAL = 30.0
 #: Where there are too many errors to follow each, so many blocks of a level are followed.
 FOLLOWED = 16
 #: Forward evaluations that a search may take where nothing else is said.
@@ -207,7 +211,10 @@ class Search:
             return Measured(position, declared, float("nan"), float("inf"), "undecided")
         estimate = self.prober.sharp(block, claim, 0, self.pilot, SINGLE)
         least = self.least * max(self.floor, abs(estimate.value))
-        if least < estimate.gap < BLATANT * estimate.bar and estimate.bar < 20 * estimate.gap:
+        close = least < estimate.gap < BLATANT * estimate.bar and estimate.bar < 20 * estimate.gap
+        # A forward that cancels trembles by another amount in each output: the block's noise is not the entry's.
+        trembling = self.prober.noise.factor > UNUSUAL and estimate.gap > max(estimate.bar, least)
+        if close or trembling:
             # Too close to call: the entry's own curvature gives a better step than the block's did.
             estimate = self._once_more(block, claim, estimate)
         size = self._size(block, estimate, unit)
@@ -218,7 +225,11 @@ class Search:
             state = "undecided"
         elif self.prober.kinked(estimate):
             return self._at_kink(block, claim, position, claimed, estimate, size)
-        elif estimate.gap <= max(estimate.bar, least) or self._below_rounding(block, claim, estimate):
+        elif (
+            estimate.gap <= max(estimate.bar, least)
+            or (estimate.seen == 0.0 and _is_residue(declared, claim))
+            or self._below_rounding(block, claim, estimate)
+        ):
             state = "right"
         else:
             state = "wrong" if self.prober.converged(estimate) or estimate.gap > 3 * estimate.bar else "undecided"
@@ -272,3 +283,9 @@ class Search:
         inside = abs(declared - centre) <= half
         bar = abs(size) * estimate.bar
         return Measured(position, declared, centre, bar, "kink" if inside else "wrong", centre - half, centre + half)
+
+
+def _is_residue(declared: float, claim: Claim) -> bool:
+    """Whether a declared gradient is what rounding leaves where larger terms cancel: minute beside the largest one."""
+    sizes = (np.abs(g[np.isfinite(g)]).max(initial=0.0) for g in claim.gradients if g is not None)
+    return abs(declared) <= RESIDUE * float(max(sizes, default=0.0))

@@ -23,7 +23,7 @@ def detection_limit(reaches: Sequence[float], miss: float = MISS / 2) -> float:
         return float("inf")
     low, high = known[0], known[0] / miss + 1e-300
     for _ in range(60):
-        middle = (low * high) ** 0.5 if low > 0 else high / 2
+        middle = low * (high / low) ** 0.5 if low > 0 else high / 2
         product = 1.0
         for reach in known:
             ratio = min(1.0, reach / middle) if middle > 0 else 1.0

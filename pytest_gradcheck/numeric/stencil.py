@@ -7,6 +7,7 @@ layer's own copy and restored exactly.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from pytest_gradcheck.domain import Domain
 from pytest_gradcheck.target import Array
 
 from .directions import CHUNK, Direction
-from .scales import Floats, units
+from .scales import Floats, norm, units
 
 Index = npt.NDArray[np.intp]
 
@@ -95,8 +96,8 @@ class Sums:
 
     @property
     def finite(self) -> bool:
-        """Whether no output left the numbers."""
-        return bool(np.isfinite(self.slope) and np.isfinite(self.bend))
+        """Whether no output left the numbers, nor any square of one."""
+        return bool(np.isfinite(self.slope) and np.isfinite(self.spread) and np.isfinite(self.bend))
 
 
 @dataclass(slots=True)
@@ -133,6 +134,8 @@ class Stencil:
         self.input_rounding = 2.0**-54
         #: Whether outputs must be copied, because the layer writes each into the buffer of the last.
         self.copies = False
+        #: Whether the layer must get copies, because its forward writes into what it is given.
+        self.writes = False
         #: Flat positions of entries that stand on a bound, and the side (+1 or -1) that is inside.
         self.edges: list[dict[int, Index]] = [{} for _ in self.values]
         self.units = [self._units(i) for i in range(len(self.values))]
@@ -232,7 +235,8 @@ class Stencil:
 
     def outputs(self) -> list[Floats]:
         """Outputs, flat, at the layer's copy as it is now."""
-        outputs = self.calls.forward(self.work) if self.copies else self.calls.borrowed(self.work)
+        work = [np.array(w) for w in self.work] if self.writes else self.work
+        outputs = self.calls.forward(work) if self.copies else self.calls.borrowed(work)
         shapes = [y.shape for y in outputs]
         if shapes != self.shapes:
             raise ShapeChanged(shapes)
@@ -318,8 +322,10 @@ class Stencil:
 
     def _units(self, i: int) -> float | Floats:
         unit, domain, x = units(self.flat[i]), self.domains[i], self.flat[i]
-        if domain is None or domain.structured or (domain.lower is None and domain.upper is None):
+        if domain is None or (domain.lower is None and domain.upper is None):
             return unit
+        if domain.structured:
+            return self._room_within(domain, x, unit)
         # No stencil may leave the bounds: steps are at most 0.6 units, so a unit is at most the distance to them.
         found = np.full(x.size, 1.0) * unit
         for bound, side in ((domain.lower, 1), (domain.upper, -1)):
@@ -331,6 +337,13 @@ class Stencil:
                     room[at] = np.inf
                 found = np.minimum(room, found)
         return found
+
+    def _room_within(self, domain: Domain, x: Floats, unit: float | Floats) -> float | Floats:
+        """One unit for a structure with bounds: entries move together, and the one next to a bound must stay inside."""
+        rooms = [np.abs(x - bound) for bound in (domain.lower, domain.upper) if bound is not None]
+        nearest = min((float(room[room > 0].min(initial=np.inf)) for room in rooms), default=np.inf)
+        # At most 0.6 units times a direction of 2, and as much again for what keeps them together.
+        return np.minimum(unit, nearest / 3) if nearest < np.inf else unit
 
 
 def both_sides(block: Block, direction: Direction, t: float) -> tuple[Move, Move]:
@@ -393,14 +406,14 @@ def sums(
             change *= u[a:b]
             second *= u[a:b]
             slope += float(np.add.reduce(change))
-            spread += float(np.dot(change, change))
-            bend += float(np.dot(second, second))
+            spread = math.hypot(spread, norm(change))
+            bend = math.hypot(bend, norm(second))
             if out is not None and fourth:
                 second *= -4.0
                 out[a:b] += second
             elif out is not None:
                 out[a:b] = second
-    return Sums(slope, spread**0.5, bend**0.5)
+    return Sums(slope, spread, bend)
 
 
 def rounding(
@@ -420,10 +433,10 @@ def rounding(
             size *= p[a:b] != m[a:b]
             if claim.masked:
                 size[u[a:b] == 0.0] = 0.0  # what is masked may be infinite
-            total += e * e * float(np.dot(size, size))
+            total = math.hypot(total, e * norm(size))
     if total == 0.0:
         return max(
             (e * float(np.abs(u * c).max(initial=0.0)) for c, u, e in zip(center, claim.upstream, eps, strict=True)),
             default=0.0,
         )
-    return float(total**0.5)
+    return total

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_gradcheck.errors import GradCheckError, GradientInconclusive, GradientMismatch, InconclusiveWarning
+from pytest_gradcheck.plugin import RESULTS
 from pytest_gradcheck.settings import CALL_WORDS, NAMES, Settings
 
 from .records import record_of, record_without_report
+from .repeat import command
 from .running import Running
 from .watch import watched
 
@@ -44,8 +47,22 @@ def checked(
     except GradCheckError as error:
         running.keep(number, record_without_report(running.nodeid, number, _name(layer), "error", str(error)))
         raise _without_our_frames(error) from error.__cause__
+    except KeyboardInterrupt as stopped:
+        tell_interrupted(running, number, stopped)
+        raise
     concluded(running, report, settings.inconclusive)
     return report
+
+
+def tell_interrupted(running: Running, number: int, stopped: KeyboardInterrupt) -> None:
+    """Put what an interrupted check had found among the results at once: pytest makes no report of its test."""
+    report = getattr(stopped, "report", None)
+    if report is None:
+        return
+    where = {"nodeid": running.nodeid, "repeat": command(running.item, running.nodeid, report.seed)}
+    told = replace(report, extra={**report.extra, **where})
+    stopped.__notes__ = [str(told)]
+    running.item.config.stash[RESULTS].add(record_of(told, running.nodeid, number, whole=True))
 
 
 def concluded(running: Running, report: Report, inconclusive: str) -> None:
@@ -96,7 +113,7 @@ def _without_our_frames(error: GradCheckError) -> GradCheckError:
 
 def _first_foreign(traceback: TracebackType | None) -> TracebackType | None:
     package = __name__.partition(".")[0]
-    while traceback is not None and traceback.tb_next is not None:
+    while traceback is not None:
         if traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0] != package:
             break
         traceback = traceback.tb_next

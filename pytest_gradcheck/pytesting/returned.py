@@ -62,11 +62,11 @@ def taking(function: Callable[..., Any], running: Running, marked: bool, repeate
 
 
 def check_value(function: Callable[..., Any], running: Running, value: Any) -> None:
-    """Check what a test returned: `layer, *inputs`, or a layer alone."""
+    """Check what a test returned: `layer, *inputs` as a tuple or a list, or a layer alone."""
     __tracebackhide__ = True
     if inspect.isgenerator(value) or inspect.iscoroutine(value):
         pytest.fail(GENERATOR.format(running.item.name), pytrace=False)
-    layer, *inputs = value if isinstance(value, tuple) and value else (value,)
+    layer, *inputs = value if isinstance(value, (tuple, list)) and value else (value,)
     try:
         checked(running, layer, inputs, {})
     except (GradCheckError, pytest.skip.Exception) as error:

@@ -13,6 +13,7 @@ from pytest_gradcheck.plugin import CURRENT, MARKER, RUNNING, SOURCES
 from pytest_gradcheck.settings import Settings, resolve
 
 from .records import Record, junit_properties, merged
+from .session_budget import limited, spend
 from .xdist import without_group
 
 if TYPE_CHECKING:
@@ -55,10 +56,12 @@ class Running:
     def settings(self, call: Mapping[str, Any], number: int) -> Settings:
         """The settings of one check of this test; raises `InvalidInput` for an unknown or unusable one."""
         command_line, ini = self.item.config.stash[SOURCES]
-        return resolve(call, self.marked(), command_line, ini, {"seed": seed_of(self.nodeid, number)})
+        settings = resolve(call, self.marked(), command_line, ini, {"seed": seed_of(self.nodeid, number)})
+        return limited(self.item.config, settings)
 
     def keep(self, number: int, record: Record) -> None:
         """Keep the record of one check; examples of Hypothesis add up under one number."""
+        spend(self.item.config, record["seconds"])
         earlier = self._records.get(number)
         self._records[number] = merged(earlier, record) if earlier else record
         self._unsent.add(number)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .progress import Line, terminal_of
 from .repeat import command
 
 if TYPE_CHECKING:
@@ -50,13 +51,15 @@ class Watch:
     def __init__(self, running: Running, number: int, things: Sequence[Any], words: Mapping[str, Any]) -> None:
         self.nodeid, self.number = running.nodeid, number
         self.things, self.words = tuple(things), dict(words)
-        option, self._stash = running.item.config.getoption, running.item.config.stash
+        self._config = running.item.config
+        option, self._stash = self._config.getoption, self._config.stash
         self._folder = option("gradcheck_report", None)
         self._every = bool(option("gradcheck_report_all", None))
         self._in_text = running.item.config.get_verbosity() > 1
         self._targets: list[Target] = []
         self._upstream: Sequence[Any] = ()
         self._seen: tuple[str, dict[str, Any], list[str]] | None = None
+        self._line: Line | None = None
         replayed = running.item.config.stash.get(REPLAY, None)
         # An example of Hypothesis is judged more than once, and every time it is the same one.
         anyway = hasattr(getattr(running.item, "obj", None), "gradcheck_tally")
@@ -86,8 +89,18 @@ class Watch:
 
             target.arguments = placed(target.arguments, self._replay)
 
+    def begun(self, check: Check) -> None:
+        """Show how far a long check is, where somebody looks."""
+        if (terminal := terminal_of(self._config)) is not None:
+            check.meter.watch = self._line = terminal.line(check, self.nodeid)
+
     def told(self, check: Check, report: Report) -> None:
         """Look closer at the first check of this call that is not right, or at any where all are wanted."""
+        if self._line is not None:
+            self._line.erase()
+            check.meter.watch = self._line = None
+        if check.meter.interrupted:
+            return
         first = self._seen is None or (self._seen[0] == "pass" and not report.passed)
         if not first or (report.passed and not self._every):
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from pytest_gradcheck.adapters import adapt_any
+from pytest_gradcheck.adapters import adapt_any, foreign, tree
+from pytest_gradcheck.adapters.wrapped import Wrapped
 from pytest_gradcheck.calls import quiet
 from pytest_gradcheck.checking import check
 from pytest_gradcheck.errors import GradCheckError, InvalidInput, LayerError
-from pytest_gradcheck.target import Array, Target
+from pytest_gradcheck.nodes import steps
 from pytest_gradcheck.verdict import Finding, Report, Verdict
 
 from .signatures import layer_name
@@ -51,7 +53,8 @@ def check_chain(layers: Any, *inputs: Any, **settings: Any) -> ChainReport:
 
     layers: a list of layers, an `nn.Sequential` or anything else that yields its members in order, or a graph of the
         engine, whose members are its operations.
-    inputs: of the first member; of several outputs each becomes one input of the next. A graph has its own.
+    inputs: of the first member; of several outputs each becomes one input of the next, but a Sequential hands a tuple
+        on as it is. A graph has its own.
     settings: as `check` takes them, for every member.
 
     `first_wrong` of the report is the first member whose backward is wrong. Raises InvalidInput for an empty chain,
@@ -88,36 +91,71 @@ def _members(layers: Any, inputs: tuple[Any, ...]) -> Iterator[Member]:
         return _of_graph(layers, inputs)
     if not isinstance(layers, Iterable) or isinstance(layers, (str, bytes, np.ndarray, Mapping)):
         raise InvalidInput(f"check_chain got {type(layers).__name__}: give a list of layers, a Sequential or a graph")
-    return _of_list(list(layers), inputs)
+    return _of_list(layers if is_sequential(layers) else list(layers), inputs)
 
 
-def _of_list(layers: Sequence[Any], inputs: tuple[Any, ...]) -> Iterator[Member]:
+def _of_list(layers: Any, inputs: tuple[Any, ...]) -> Iterator[Member]:
     """The members of a list; each is yielded before its forward makes the values of the next."""
-    for i, layer in enumerate(layers):
-        member = Member(f"layers[{i}]", layer, inputs)
+    # A Sequential hands a tuple on as one value, a list of layers each of its items.
+    whole = is_sequential(layers)
+    placed = list(_flat(layers, "layers"))
+    for i, (place, layer) in enumerate(placed):
+        member = Member(place, layer, inputs)
         yield member
-        if i + 1 < len(layers):
-            inputs = _guarded(member, partial(_outputs, member))
+        if i + 1 < len(placed):
+            inputs = _guarded(member, partial(_outputs, member, whole))
+
+
+def _flat(layers: Iterable[Any], place: str) -> Iterator[tuple[str, Any]]:
+    """The members with their places, those of a Sequential among them one by one."""
+    for i, layer in enumerate(layers):
+        if is_sequential(layer):
+            yield from _flat(layer, f"{place}[{i}]")
+        else:
+            yield f"{place}[{i}]", layer
+
+
+def is_sequential(layers: Any) -> bool:
+    """Whether this is torch's chain, with torch's own forward; torch is not imported for it."""
+    kind: Any = getattr(getattr(sys.modules.get("torch"), "nn", None), "Sequential", None)
+    return kind is not None and isinstance(layers, kind) and type(layers).forward is kind.forward
 
 
 def _of_graph(graph: Any, inputs: tuple[Any, ...]) -> Iterator[Member]:
     """The operations of a graph, operands before results, at the values of one forward pass."""
-    values = graph.run(dict(zip(graph.inputs, inputs, strict=True)) if inputs else None).values
-    for place, node in enumerate(graph.nodes):
-        if node.operation is None or node in graph.cut or node not in graph.varying:
-            continue
-        operands = tuple(np.array(values[operand]) for operand in node.operands)
-        title = f"node {place} ({node.name or node.operation.name})"
-        yield Member(title, node.operation.as_layer(**node.parameters), operands, named=False)
+    for step in steps(graph, inputs):
+        yield Member(step.place, step.layer, step.operands, named=False)
 
 
-def _outputs(member: Member) -> tuple[Array, ...]:
-    """The outputs of a member's forward, on a copy: its own state belongs to the caller."""
-    whole = adapt_any(member.layer, member.inputs, {})
-    target: Target = whole.fresh() or whole
+def _outputs(member: Member, whole: bool) -> tuple[Any, ...]:
+    """What the next member is given: the outputs of a forward on a copy, for its own state belongs to the caller."""
+    target = adapt_any(member.layer, member.inputs, {})
+    while isinstance(target, Wrapped):
+        # Of a surrogate the next layer gets what the layer itself makes.
+        target = target.inner
+    target = target.fresh() or target
+    target.keeps = True
     with quiet():
-        outputs = target.forward([argument.value.copy() for argument in target.arguments])
-    return tuple(np.array(y) for y in outputs)
+        arrays = target.forward([argument.value.copy() for argument in target.arguments])
+    if target.returned is None:
+        return tuple(np.array(y) for y in arrays)
+    out = tree.mapped(partial(_handed_on, _homes(member.inputs)), target.returned)
+    several = isinstance(out, (tuple, list)) and tree.is_container(out) and not whole
+    return tuple(out) if several else (out,)
+
+
+def _homes(inputs: tuple[Any, ...]) -> set[str]:
+    return {foreign.home(leaf) for _, leaf in tree.leaves(inputs)}
+
+
+def _handed_on(homes: set[str], leaf: Any) -> Any:
+    """One output, apart from what made it: a tensor where tensors were given, or where numpy has no such type."""
+    where = foreign.home(leaf)
+    if where and where not in homes and "bfloat16" not in str(leaf.dtype):
+        leaf = foreign.plain(leaf)
+    if foreign.home(leaf) == "torch":
+        return leaf.detach().clone()
+    return leaf.copy() if isinstance(leaf, np.ndarray) else leaf
 
 
 def _checked(member: Member, settings: Mapping[str, Any]) -> Report | None:

@@ -14,6 +14,7 @@ from pytest_gradcheck.pytesting.checked import WHOLE, concluded, given
 from pytest_gradcheck.pytesting.records import record_of, record_without_report
 from pytest_gradcheck.pytesting.repeat import command
 from pytest_gradcheck.pytesting.running import Running, current, seed_of
+from pytest_gradcheck.pytesting.session_budget import limited
 from pytest_gradcheck.pytesting.watch import Watch
 from pytest_gradcheck.settings import NAMES, Settings, resolve
 
@@ -45,12 +46,16 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What a report says of one clause; `reason` where it does not apply."""
+    """What a report says of one clause; `reason` where it does not apply.
+
+    absent: whether there is no such argument at all.
+    """
 
     state: Literal["pass", "fail", "inconclusive", "skip"]
     reason: str = ""
     findings: tuple[Finding, ...] = ()
     arguments: tuple[ArgumentResult, ...] = ()
+    absent: bool = False
 
 
 #: The checks of this process, by the test's id without its clause.
@@ -92,6 +97,9 @@ def judge(running: Running, test: ClauseTest, case: LayerCase) -> None:
         running.keep(number, record_without_report(running.nodeid, number, case.name, "error", message))
         raise shared.error.with_traceback(None) if shared.error else RuntimeError(message)
     ruling = ruling_of(shared.report, test)
+    if ruling.absent and test.clause in test.case.known:
+        words = f"known of {case.name} names {test.clause!r}, and {ruling.reason}"
+        pytest.fail(f"{words}: it has {_named(shared.report)}", pytrace=False)
     if ruling.state == "skip":
         pytest.skip(f"does not apply to {case.name}: {ruling.reason}")
     concluded(running, _told(running, number, shared, shared.report, ruling), shared.settings.inconclusive)
@@ -129,6 +137,7 @@ def _shared(running: Running, case: LayerCase) -> Shared:
     if key not in checks:
         command_line, ini = stash[SOURCES]
         settings = resolve(case.settings, running.marked(), command_line, ini, {"seed": seed_of(key, 1)})
+        settings = limited(running.item.config, settings)
         checks[key] = made = Shared(settings)
         made.watch = Watch(running, running.calls, (None,), given(settings))
         made.settings = settings.merged({word: made.watch.words[word] for word in NAMES})
@@ -194,7 +203,13 @@ def _gradient(report: Report, test: ClauseTest) -> Ruling:
             )
     if report.verdict == "inconclusive":
         return Ruling("inconclusive")
-    return Ruling("skip", f"forward was not given {asked}" if test.clause != ALL else "it has no arguments")
+    if test.clause == ALL:
+        return Ruling("skip", "it has no arguments")
+    return Ruling("skip", f"forward was not given {asked}", absent=True)
+
+
+def _named(report: Report) -> str:
+    return ", ".join(argument.name for argument in report.arguments) or "no arguments"
 
 
 def _is_asked(argument: str, test: ClauseTest) -> bool:

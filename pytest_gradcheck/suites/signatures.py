@@ -55,7 +55,8 @@ def is_torch_function(layer: Any) -> bool:
 def is_custom_vjp(layer: Any) -> bool:
     """Whether an object is a `jax.custom_vjp`; jax is not imported for it."""
     kind = getattr(sys.modules.get("jax"), "custom_vjp", None)
-    return isinstance(kind, type) and isinstance(layer, kind)
+    # Not isinstance: a proxy that is not bound yet raises when it is asked for its class.
+    return isinstance(kind, type) and issubclass(type(layer), kind)
 
 
 def declared_layer(layer: Any) -> Any:

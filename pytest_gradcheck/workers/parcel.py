@@ -44,6 +44,7 @@ class Cargo:
     target: the layer in its common form, before its first call. values: its inputs at this point, as it takes them.
     upstream: one array per output, as it takes them. shapes: of the outputs. domains: by position.
     way: how it is differentiated: "as it is", "narrow" (cast to its own dtypes) or "wide" (in float64).
+    writes: whether its forward writes into what it is given.
     random: by name, the state of each random source of the process. settings: of the check.
     """
 
@@ -53,6 +54,7 @@ class Cargo:
     shapes: tuple[tuple[int, ...], ...]
     domains: tuple[Domain | None, ...]
     way: str
+    writes: bool
     random: Mapping[str, Any]
     settings: Settings
 
@@ -165,7 +167,7 @@ class Opened:
         frozen = self.frozen if target is cargo.target else self.frozen.on(target)
         self.calls = Calls(target, frozen=frozen)
         self.stencil = Stencil(self.calls, [np.array(v, np.float64) for v in cargo.values], cargo.domains)
-        self.stencil.shapes = list(cargo.shapes)
+        self.stencil.shapes, self.stencil.writes = list(cargo.shapes), cargo.writes
         self._arrays: dict[int, Array] = {}
 
     def array(self, number: int, parcel: Parcel) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_gradcheck import declare
+from pytest_gradcheck import check, declare
 from pytest_gradcheck.adapters import adapt
 from pytest_gradcheck.errors import InvalidInput, LayerError
 from tests.adapters.differences import normal, wrong
@@ -111,6 +111,44 @@ def test_pairs(backward: Any) -> None:
         assert wrong(layer, *AFFINE) == []
 
 
+class Loss:
+    """Cross entropy as a loss whose backward takes no upstream; it adds a number to the value that it holds."""
+
+    factor = 1.0
+
+    def __init__(self) -> None:
+        self.offset = normal(1)
+
+    def forward(self, logits: Any, labels: Any) -> Any:
+        e = np.exp(logits - logits.max(1, keepdims=True))
+        self.chances, self.labels = e / e.sum(1, keepdims=True), labels
+        return -np.log(self.chances[np.arange(len(labels)), labels]).mean() + self.offset[0]
+
+    def backward(self) -> Any:
+        gradient = self.chances.copy()
+        gradient[np.arange(len(self.labels)), self.labels] -= 1
+        self.doffset = np.ones(1)
+        return self.factor * gradient / len(self.labels)
+
+
+def test_a_loss_whose_backward_takes_no_upstream() -> None:
+    labels = np.array([0, 2, 1, 0])
+    assert [a.name for a in adapt(Loss(), (normal(4, 3), labels), {}).arguments] == ["logits", "offset"]
+    assert wrong(Loss(), normal(4, 3), labels) == []
+    assert check(Loss(), normal(4, 3), labels).passed
+    twin = type("Twin", (Loss,), {"factor": 4.0})()
+    assert [f.argument for f in check(twin, normal(4, 3), labels).findings][:1] == ["logits"]
+
+    class Vector(Loss):
+        def forward(self, logits: Any, labels: Any) -> Any:
+            return super().forward(logits, labels) * np.ones(2)
+
+    with pytest.raises(
+        LayerError, match=r"^backward of Vector takes no upstream, and its forward returns \(2,\): only of"
+    ):
+        check(Vector(), normal(4, 3), labels)
+
+
 def test_a_wrong_pair() -> None:
     assert wrong((affine_forward, flipped), *AFFINE) == ["w"]
     assert wrong((affine_forward, by_name), *AFFINE, wrt=[2, "w"]) == []
@@ -135,6 +173,26 @@ def test_a_pair_with_two_outputs() -> None:
     for backward in (one_each, together, optional, with_a_switch):
         assert wrong((forward, backward), normal(3), normal(3, seed=1)) == []
     assert wrong((forward, lambda u, v, c: (u * c[1], u * c[0] + v)), normal(3), normal(3, seed=1)) == ["x"]
+
+
+def test_a_pair_whose_cache_stands_after_its_outputs() -> None:
+    def forward(x: Any, y: Any) -> Any:
+        return x * y, x + y, (x, y)
+
+    def backward(du: Any, dv: Any, cache: Any) -> Any:
+        return du * cache[1] + dv, du * cache[0] + dv
+
+    def forgets(du: Any, dv: Any, cache: Any) -> Any:
+        return du * cache[1] + dv, du * cache[0]
+
+    inputs = normal(3), normal(3, seed=1)
+    assert wrong((forward, backward), *inputs) == []
+    assert wrong((forward, forgets), *inputs) == ["y"]
+    # What is not said to be a cache may be anything.
+    with pytest.raises(
+        LayerError, match=r"^forward of forward returned 3 values: a pair's forward returns \(output, c"
+    ):
+        wrong((forward, lambda du, x, y: (du * y, du * x)), *inputs)
 
 
 def pulled(factor: float) -> Any:
@@ -207,6 +265,43 @@ def test_each_wrong_derivative_of_an_objective_is_named(declared: Any, found: li
     assert wrong(declare.objective(*declared), normal(4), close=1e-4) == found
 
 
+@pytest.mark.parametrize("form", [list, tuple])
+def test_derivatives_put_together_from_plain_numbers(form: Any) -> None:
+    """As scipy.optimize takes them: a list of numbers is a gradient, a list of rows a matrix."""
+
+    def rows(matrix: Any) -> Any:
+        return form(form(float(number) for number in row) for row in matrix)
+
+    def numbers(vector: Any) -> Any:
+        return form(float(number) for number in vector)
+
+    def both(x: Any, factor: float = 1.0) -> Any:
+        return (x**2).sum(), numbers(2 * factor * x)
+
+    right = [
+        declare.objective(rosenbrock, lambda x: numbers(slope(x)), lambda x: rows(curvature(x))),
+        declare.objective(rosenbrock, slope, None, lambda x, p: numbers(product(x, p))),
+        declare.value_and_gradient(both),
+        declare.jacobian(
+            lambda x: np.array([x[0] * x[1], x[2] ** 2]), lambda x: rows([[x[1], x[0], 0, 0], [0, 0, 2 * x[2], 0]])
+        ),
+    ]
+    for layer in right:
+        assert check(layer, normal(4)).passed
+    bad = [
+        declare.objective(rosenbrock, lambda x: numbers(1.01 * slope(x))),
+        declare.objective(rosenbrock, slope, lambda x: rows(1.01 * curvature(x))),
+        declare.objective(rosenbrock, slope, None, lambda x, p: numbers(1.01 * product(x, p))),
+        declare.value_and_gradient(lambda x: both(x, 1.01)),
+        declare.jacobian(
+            lambda x: np.array([x[0] * x[1], x[2] ** 2]), lambda x: rows([[x[1], x[0], 0, 0], [0, 0, x[2], 0]])
+        ),
+    ]
+    for layer in bad:
+        report = check(layer, normal(4))
+        assert {finding.clause for finding in report.findings} == {"gradient"}
+
+
 def bent(x: Any) -> Any:
     return np.array([x[0] * x[1], np.sin(x[2])])
 
@@ -224,9 +319,12 @@ def test_jacobians() -> None:
 
 
 def test_a_transposed_jacobian_reaches_the_contract_with_its_shape() -> None:
-    target = adapt(declare.jacobian(bent, lambda x: bent_jacobian(x).T), (normal(3),), {})
+    transposed = declare.jacobian(bent, lambda x: bent_jacobian(x).T)
+    target = adapt(transposed, (normal(3),), {})
     (y,) = target.forward([normal(3)])
     assert target.backward([y])[0].shape == (3, 2)
+    # And nothing else is said of it.
+    assert [(finding.argument, finding.clause) for finding in check(transposed, normal(3)).findings] == [("x", "shape")]
 
 
 @pytest.mark.parametrize("form", ["csr_matrix", "csc_array", "coo_matrix", "aslinearoperator"])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_gradcheck import declare
+from pytest_gradcheck import check, declare
 from pytest_gradcheck.adapters import adapt
 from pytest_gradcheck.errors import InvalidInput, LayerError, MissingExtra, UnknownLayer
 from tests.adapters.differences import normal, wrong
@@ -124,6 +124,115 @@ def test_complex_numbers_are_shown_as_real_ones() -> None:
     assert wrong(Turn(), z.astype(np.complex64), close=1e-5) == []
     Turn.factor = -2j
     assert wrong(Turn(), z) == ["z"]
+
+
+def test_a_report_says_how_complex_numbers_are_shown() -> None:
+    def backward(upstream: Any, z: Any) -> Any:
+        return upstream * 2 * z
+
+    z = normal(3) + 1j * normal(3, seed=1)
+    report = check((lambda z: (np.abs(z) ** 2, z), backward), z)
+    assert report.passed
+    assert report.notes[0].startswith("complex, shown as (real, imaginary): z; the gradient is dL/dRe + i dL/dIm")
+    assert not any("complex" in note for note in check((lambda z: (z**2, z), backward), z.real).notes)
+
+
+class Metres(np.ndarray[Any, Any]):
+    """A subclass that carries something besides its numbers."""
+
+    unit = ""
+
+    def __array_finalize__(self, source: Any) -> None:
+        self.unit = getattr(source, "unit", "")
+
+
+class Travel:
+    """Takes arrays of a subclass, and looks at what they carry."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self.factor = factor
+
+    def forward(self, x: Any) -> Any:
+        assert x.unit == "m"
+        self.y = np.tanh(np.asarray(x))
+        return self.y
+
+    def backward(self, upstream: Any) -> Any:
+        return self.factor * upstream * (1 - self.y**2)
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_an_array_of_a_subclass_reaches_the_layer_as_one(dtype: str) -> None:
+    x = normal(3).astype(dtype).view(Metres)
+    x.unit = "m"
+    assert check(Travel(), x).passed
+    assert check(Travel(1.01), x).verdict == "fail"
+    assert type(adapt(Travel(), (x,), {}).arguments[0].value) is np.ndarray
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_a_matrix_is_multiplied_as_its_author_does() -> None:
+    class Times:
+        factor = 1.0
+
+        def forward(self, x: Any, W: Any) -> Any:
+            self.x, self.W = x, W
+            return x * W
+
+        def backward(self, upstream: Any) -> Any:
+            return self.factor * upstream * self.W.T, self.x.T * upstream
+
+    x, W = np.matrix(normal(2, 3)), np.matrix(normal(3, 4, seed=1))
+    assert check(Times(), x, W).passed
+    Times.factor = 1.01
+    assert check(Times(), x, W).findings[0].argument == "x"
+
+
+def test_hidden_entries_are_refused_and_a_mask_that_hides_none_is_no_matter() -> None:
+    x = np.ma.masked_greater(np.array([0.5, 9.0]), 1.0)
+    with pytest.raises(InvalidInput) as it:
+        check(Travel(), x)
+    assert str(it.value) == (
+        "x of Travel is a masked array, of which some entries are hidden: give x.filled() or x.compressed()"
+    )
+    square = (lambda x: (x**2, x), lambda upstream, x: upstream * 2 * x)
+    assert check(square, np.ma.array([0.5, 9.0])).passed
+    masked = (lambda x: (np.ma.masked_greater(x, 1.0), x), lambda upstream, x: upstream)
+    with pytest.raises(LayerError, match=r"returned a masked array: return its data, filled or compressed$"):
+        check(masked, np.array([0.5, 9.0]))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            [[1.0, 2.0], [3.0]],
+            "no argument of Free is a float array (input0: list with rows of unequal lengths, not an array): "
+            "give input0 as an array of floats",
+        ),
+        ([], "no argument of Free holds an array (input0): give arrays of floats"),
+        ({}, "no argument of Free holds an array (input0): give arrays of floats"),
+        (
+            range(3),
+            "no argument of Free is a float array (input0: range, not an array): give input0 as an array of floats",
+        ),
+        (
+            np.array([1.0, 2.0], dtype=object),
+            "no argument of Free is a float array (input0: object array, not differentiated): cast input0 to float",
+        ),
+    ],
+    ids=["ragged", "empty list", "empty dict", "range", "objects"],
+)
+def test_what_holds_no_floats_is_told_with_the_way_out(given: Any, sentence: str) -> None:
+    with pytest.raises(InvalidInput) as it:
+        check(Free(), given)
+    assert str(it.value) == sentence
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.float16])
+def test_a_list_of_numpys_numbers_is_an_array(kind: Any) -> None:
+    x = adapt(Product(), ([kind(1.0), kind(2.0)], 3.0), {}).arguments[0]
+    assert (x.name, x.value.shape, x.value.dtype) == ("x", (2,), np.dtype(kind))
 
 
 def test_a_real_gradient_of_a_complex_argument_lacks_its_imaginary_part() -> None:
@@ -243,7 +352,9 @@ def test_gradients_under_foreign_names() -> None:
 
     target = adapt(Odd(), (1.0, 2.0), {})
     target.forward([np.array(1.0), np.array(2.0)])
-    with pytest.raises(LayerError, match=r"^backward returned gradients named \['alpha'\]: name them as the arg"):
+    with pytest.raises(
+        LayerError, match=r"^backward of Odd returned gradients named \['alpha'\]: name them as the arg"
+    ):
         target.backward([np.array(1.0)])
 
 
@@ -271,3 +382,68 @@ def test_recognition_imports_no_framework() -> None:
             pytest.importorskip("autograd", reason="needs a framework to see that it would be found")
         run = subprocess.run([sys.executable, "-c", line + code], capture_output=True, text=True, check=True)
         assert run.stdout.strip().startswith(expected)
+
+
+class Nested:
+    """The product of what one nested input holds; its gradient is nested as the input, unless `named` names it."""
+
+    def __init__(self, named: Any = lambda name, gradient: gradient, factor: float = 1.0) -> None:
+        self.named, self.factor = named, factor
+
+    def forward(self, state: Any) -> Any:
+        self.state = state
+        a, b = state.values() if isinstance(state, dict) else state
+        return a * b
+
+    def backward(self, upstream: Any) -> Any:
+        keyed = isinstance(self.state, dict)
+        a, b = self.state.values() if keyed else self.state
+        gradients = [upstream * b, self.factor * upstream * a if b.dtype.kind == "f" else None]
+        return self.named("state", dict(zip(self.state, gradients, strict=True)) if keyed else gradients)
+
+
+AS_IT_IS, BY_NAME, BY_D_NAME = (
+    lambda name, gradient: gradient,
+    lambda name, gradient: {name: gradient},
+    lambda name, gradient: {f"d{name}": gradient},
+)
+
+
+@pytest.mark.parametrize("named", [AS_IT_IS, BY_NAME, BY_D_NAME], ids=["as it is", "by name", "by d name"])
+@pytest.mark.parametrize(
+    ("state", "last"),
+    [
+        ({"a": normal(3), "b": normal(3, seed=1)}, "state['b']"),
+        # A key that is the argument's own name, and one that might be its gradient's.
+        ({"dstate": normal(3), "state": normal(3, seed=1)}, "state['state']"),
+        ((normal(3), normal(3, seed=1)), "state[1]"),
+        ([normal(3), normal(3, seed=1)], "state[1]"),
+        ([normal(3), np.array([1, 0, 1])], None),
+        ({"a": normal(3), "mask": np.array([1, 0, 1])}, None),
+    ],
+)
+def test_the_gradient_of_one_nested_input_is_nested_likewise(state: Any, last: str | None, named: Any) -> None:
+    assert wrong(Nested(named), state) == []
+    assert wrong(Nested(named, 1.1), state) == ([last] if last else [])
+
+
+def test_nested_and_plain_inputs_in_one_dict_of_gradients() -> None:
+    class Gated:
+        factor = 1.0
+
+        def forward(self, p: Any, x: Any) -> Any:
+            self.p, self.x = p, x
+            return np.tanh(x @ p["enc"]["W"]) * p["gain"][0]
+
+        def backward(self, upstream: Any) -> Any:
+            W, gain = self.p["enc"]["W"], self.p["gain"][0]
+            y = np.tanh(self.x @ W)
+            inner = upstream * gain * (1 - y**2)
+            return {
+                "p": {"enc": {"W": self.factor * self.x.T @ inner}, "gain": [(upstream * y).sum(0)]},
+                "x": inner @ W.T,
+            }
+
+    inputs = {"enc": {"W": normal(3, 2)}, "gain": [normal(2)]}, normal(4, 3)
+    assert wrong(Gated(), *inputs) == []
+    assert wrong(type("Twin", (Gated,), {"factor": 1.01})(), *inputs) == ["p['enc']['W']"]

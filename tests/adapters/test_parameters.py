@@ -367,12 +367,33 @@ def test_a_declared_gradient_that_backward_never_makes_is_none() -> None:
     ("parameters", "message"),
     [
         ("V", "Attributes holds no 'V': it holds W, b"),
-        ("factor", "parameter 'factor' of Attributes is a float: only float arrays are checked"),
+        ("size", "parameter 'size' of Attributes is a int: only float arrays are checked"),
     ],
 )
 def test_a_declared_parameter_that_is_not_there(parameters: str, message: str) -> None:
+    layer = Attributes()
+    if parameters == "size":
+        layer.size = 3  # type: ignore[attr-defined]
     with pytest.raises(InvalidInput, match="^" + message + "$"):
-        adapt(declare.module(Attributes(), parameters), (normal(4, 3),), {})
+        adapt(declare.module(layer, parameters), (normal(4, 3),), {})
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (
+            {"parameters": ["W", "b"], "gradients": ["dW"]},
+            "declare.module got 2 parameters and 1 gradients: give one gradient for each parameter, in their order",
+        ),
+        (
+            {"parameters": ["W", "b"], "gradients": {"W": "dW"}},
+            "gradients of declare.module names no 'b': it names W",
+        ),
+    ],
+)
+def test_a_gradient_is_declared_for_each_parameter(names: Any, message: str) -> None:
+    with pytest.raises(InvalidInput, match="^" + message + "$"):
+        adapt(declare.module(Attributes(), **names), (normal(4, 3),), {})
 
 
 def test_numpy_ml_keeps_parameters_that_it_makes_in_its_first_forward() -> None:

@@ -87,7 +87,8 @@ def surrogates() -> Row:
     def through(slope: float) -> Any:
         return declare.surrogate(f.Rounding(), forward=lambda x: slope * np.clip(x, -1, 1), reason="straight through")
 
-    return Row(((through(1.0), normal(5)),), (through(2.0), normal(5)), "x")
+    right = (through(1.0), normal(5)), (through(1.0), normal(2, 3))
+    return Row(right, (through(2.0), normal(5)), "x")
 
 
 def torch_functions() -> Row:
@@ -187,3 +188,116 @@ def test_the_wrong_layer_fails_where_it_is_wrong(row: Row) -> None:
     report = check(row.wrong[0], *row.wrong[1:])
     assert report.verdict == "fail"
     assert row.argument in [finding.argument for finding in report.findings]
+
+
+def test_every_row_has_two_right_layers(row: Row) -> None:
+    assert len(row.right) >= 2
+
+
+def object_of_two(factor: float) -> tuple[Any, ...]:
+    return f.Cell(False, factor), normal(3), f.STATE, f.MASK
+
+
+def pair_of_two(factor: float) -> tuple[Any, ...]:
+    def forward(x: Any, w: Any) -> Any:
+        return (x * w, x + w), (x, w)
+
+    def backward(u: Any, v: Any, cache: Any) -> Any:
+        return u * cache[1] + v, factor * u * cache[0] + v
+
+    return (forward, backward), normal(3), normal(3, seed=1)
+
+
+def pullback_of_two(factor: float) -> tuple[Any, ...]:
+    return f.pulled(factor), normal(3), normal(3, seed=1)
+
+
+def torch_operator_of_two(factor: float) -> tuple[Any, ...]:
+    torch = imported("torch").torch
+    schema, name = "(Tensor x, Tensor w) -> (Tensor, Tensor)", f"gradcheck_tests::two{int(10 * factor)}"
+
+    @torch.library.custom_op(name, mutates_args=(), schema=schema)
+    def op(x: Any, w: Any) -> Any:
+        return x * w, x + w
+
+    def setup(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.x, ctx.w = inputs
+
+    def backward(ctx: Any, u: Any, v: Any) -> Any:
+        return u * ctx.w + v, factor * u * ctx.x + v
+
+    op.register_autograd(backward, setup_context=setup)
+    return op, normal(3), normal(3, seed=1)
+
+
+def torch_function_of_two(factor: float) -> tuple[Any, ...]:
+    t = imported("torch")
+    return t.Scale if factor == 1 else t.WrongScale, normal(3), normal(3, seed=1), 2
+
+
+def torch_module_of_two(factor: float) -> tuple[Any, ...]:
+    t = imported("torch")
+
+    class Module(t.torch.nn.Module):  # type: ignore[name-defined]
+        def forward(self, x: Any, w: Any) -> Any:
+            product, total = (t.Scale if factor == 1 else t.WrongScale).apply(x, w, 2)
+            return {"product": product, "others": [total, w**2]}
+
+    return Module(), normal(3), normal(3, seed=1)
+
+
+def jax_function_of_two(factor: float) -> tuple[Any, ...]:
+    j = imported("jax")
+    return j.jax.jit(j.cell(factor)), *j.INPUTS
+
+
+def jax_jvp_of_two(factor: float) -> tuple[Any, ...]:
+    j = imported("jax")
+
+    @j.jax.custom_jvp
+    def both(x: Any, w: Any) -> Any:
+        return x * w, {"sum": x + w}
+
+    @both.defjvp
+    def tangents(primals: Any, moved: Any) -> Any:
+        (x, w), (dx, dw) = primals, moved
+        return both(x, w), (dx * w + factor * x * dw, {"sum": dx + dw})
+
+    return j.jax.jit(both), normal(3), normal(3, seed=1)
+
+
+def autograd_function_of_two(factor: float) -> tuple[Any, ...]:
+    a = imported("autograd")
+
+    @a.extend.primitive
+    def both(x: Any, w: Any) -> Any:
+        return x * w, x + w
+
+    a.extend.defvjp(
+        both,
+        lambda ans, x, w: lambda g: g[0] * w + g[1],
+        lambda ans, x, w: lambda g: factor * g[0] * x + g[1],
+    )
+    return both, normal(3), normal(3, seed=1)
+
+
+def pytensor_op_of_two(factor: float) -> tuple[Any, ...]:
+    t = imported("pytensor")
+    made = t.Scale() if factor == 1 else t.twin(t.Scale)
+    return made, normal(3), normal(3, seed=1), np.array([1, 2, 3])
+
+
+SEVERAL = (
+    object_of_two, pair_of_two, pullback_of_two, torch_function_of_two, torch_module_of_two, torch_operator_of_two,
+    jax_function_of_two, jax_jvp_of_two, autograd_function_of_two, pytensor_op_of_two,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("made", SEVERAL, ids=lambda made: made.__name__)
+def test_several_outputs_get_an_upstream_each(made: Callable[[float], tuple[Any, ...]]) -> None:
+    layer, *inputs = made(1.0)
+    assert check(layer, *inputs).passed
+    layer, *inputs = made(1.1)
+    report = check(layer, *inputs)
+    assert report.verdict == "fail"
+    assert [f.argument for f in report.findings if f.clause == "gradient"]

@@ -18,7 +18,7 @@ import pytest_gradcheck
 from pytest_gradcheck import hooks
 from pytest_gradcheck.adapters import adapt
 from pytest_gradcheck.errors import InvalidInput, LayerError, UnknownLayer
-from pytest_gradcheck.target import Target
+from pytest_gradcheck.target import Argument, Target
 from tests.adapters.differences import normal, wrong
 from tests.adapters.plugins import tiles
 
@@ -78,8 +78,23 @@ def test_two_adapters_that_claim_one_layer_are_both_named(register: Register) ->
     assert tiles.__name__ in str(it.value)
 
 
+def test_two_claims_of_one_name_are_told_apart_by_their_lines(register: Register) -> None:
+    """Every conftest is called conftest."""
+    for _ in range(2):
+        register(named(lambda layer, inputs: tiles.TileTarget(layer, inputs[0]), "conftest"))
+    with pytest.raises(UnknownLayer) as it:
+        adapt(tiles.Tile(2), (normal(3),), {})
+    assert str(it.value).count(f"conftest ({__file__}:") == 2
+
+
 class Unfinished(Target):
     name = "half"
+
+
+def finished(*arguments: Any) -> Target:
+    target = Unfinished()
+    target.arguments = arguments
+    return target
 
 
 @pytest.mark.parametrize(
@@ -87,6 +102,18 @@ class Unfinished(Target):
     [
         (42, "returned int for Tile, which is no Target: return a pytest_gradcheck.target.Target or None"),
         (Unfinished(), "returned Unfinished for Tile, which has no arguments: return a pytest_gradcheck.target.Target"),
+        (
+            finished("x"),
+            "returned Unfinished for Tile, which has str 'x' among its arguments, which is no Argument: ret",
+        ),
+        (
+            finished(Argument("x", np.arange(3))),
+            "returned Unfinished for Tile, which has a int64 array for its argument x, not a float array: return a ",
+        ),
+        (
+            finished(Argument("x", [1.0])),  # type: ignore[arg-type]
+            "returned Unfinished for Tile, which has a list for its argument x, not a float array: return a pytest",
+        ),
     ],
 )
 def test_an_adapter_that_returns_something_else(register: Register, returned: Any, words: str) -> None:

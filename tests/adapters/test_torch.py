@@ -132,6 +132,40 @@ def test_what_a_function_returns_reaches_the_contract_as_it_is(returned: Any, co
     assert (len(gradients), np.shape(gradients[0])) == (count, shape)
 
 
+def test_a_none_for_an_input_that_was_left_out() -> None:
+    """As in torch's own example of a linear function without its bias: torch drops a None at the end."""
+
+    class Linear(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, w: Any, b: Any = None) -> Any:
+            ctx.save_for_backward(x, w)
+            return x @ w
+
+        @staticmethod
+        def gradients(ctx: Any, upstream: Any) -> Any:
+            x, w = ctx.saved_tensors
+            return upstream @ w.T, x.T @ upstream, None
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Any) -> Any:
+            return Linear.gradients(ctx, upstream)
+
+    class TooMany(Linear):
+        @staticmethod
+        def backward(ctx: Any, upstream: Any) -> Any:
+            return *Linear.gradients(ctx, upstream)[:2], upstream.sum(0)
+
+    class TooFew(Linear):
+        @staticmethod
+        def backward(ctx: Any, upstream: Any) -> Any:
+            return Linear.gradients(ctx, upstream)[0], None, None
+
+    inputs = normal(4, 3), normal(3, 2)
+    assert check(Linear, *inputs).passed
+    assert [finding.clause for finding in check(TooMany, *inputs).findings] == ["count"]
+    assert check(TooFew, *inputs).findings[0].argument == "w"
+
+
 def test_asking_for_one_input_alone() -> None:
     assert wrong(Lazy, normal(3), normal(3, seed=1)) == []
     (clause,) = clauses(Lazy, normal(3), normal(3, seed=1))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from benchmarks.corpus.peers.server import MissingPeerError
 from benchmarks.corpus.scale import Line
 from benchmarks.speed import bars, bars_check, bars_elsewhere, bars_pytest, bars_torch
 from benchmarks.speed.layers import Blocks
@@ -91,7 +92,7 @@ def test_what_is_not_here_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_torch_that_is_not_here_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(checker: str) -> None:
-        raise bars_torch.MissingPeerError(f"{checker} is not installed here")
+        raise MissingPeerError(f"{checker} is not installed here")
 
     monkeypatch.setattr(bars_torch, "worker", absent)
     assert [line[1:] for line in bars_torch.fast()] == [

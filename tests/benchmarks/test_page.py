@@ -33,7 +33,7 @@ def test_every_table_has_its_place_and_every_checker_its_line() -> None:
     assert all(re.search(rf"^\| {name} \|", TEXT, re.MULTILINE) for name in BESIDE)
     results = kept()
     for rows in (results.sizes, results.caught, results.sharp, results.memory):
-        assert {row.checker for row in rows} | set(results.missing) == {US, *BESIDE}  # type: ignore[attr-defined]
+        assert {row.checker for row in rows} | set(results.missing) == {US, *BESIDE}
 
 
 def test_commands_of_the_page_exist() -> None:

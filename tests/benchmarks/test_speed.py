@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import operator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +112,7 @@ def test_the_smallest_error_that_is_caught_is_found_by_halving() -> None:
     errors = side_by_side.ERRORS
     for least in (*errors, 1.0, 0.0):
         right = max([i for i, e in enumerate(errors) if e >= least], default=None)
-        found = side_by_side.smallest(errors, lambda error, least=least: error >= least)
+        found = side_by_side.smallest(errors, partial(operator.le, least))
         assert found == (None if right is None else errors[right])
     assert errors[:3] == (0.3, 0.1, 0.03)
 

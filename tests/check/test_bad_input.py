@@ -87,6 +87,23 @@ def test_an_unusable_input_is_named_with_its_place(layer: Any, inputs: tuple[Arr
         ({"h": -1e-3}, "h is -0.001: give a number larger than zero"),
         ({"h": NAN}, "h is nan: give a number larger than zero"),
         ({"h": "1e-4"}, "h is '1e-4': give a number larger than zero"),
+        (
+            {"h": 1.5},
+            "h is 1.5: steps are relative to the size of the entries, give one of at most 1, or method='every-entry'",
+        ),
+        ({"max_evaluations": 2.5}, "max_evaluations is 2.5: give a whole number, larger than zero"),
+        ({"max_evaluations": 0}, "max_evaluations is 0: give a number larger than zero"),
+        ({"batch_axis": "rows"}, "batch_axis is 'rows': give a whole number, zero or larger"),
+        ({"batch_axis": -3}, "batch_axis is -3: give a whole number, zero or larger"),
+        ({"precision": "double"}, "precision is 'double': give one of 'float32', 'float16', 'bfloat16'"),
+        ({"skip": ["zero"]}, "skip is ['zero']: give a dict from names of clauses to the reasons"),
+        ({"skip": "zero"}, "skip is 'zero': give a dict from names of clauses to the reasons"),
+        ({"domain": (0, 1)}, "domain is (0, 1): give a dict from names of arguments to domains"),
+        ({"kwargs": 3}, "kwargs is 3: give a dict of keyword arguments of forward"),
+        ({"wrt": 1.5}, "wrt is 1.5: give names or positions of the arguments 'x', 'W', 'b'"),
+        ({"wrt": [None]}, "wrt is [None]: give names or positions of the arguments 'x', 'W', 'b'"),
+        ({"wrt": True}, "wrt is True: give names or positions of the arguments 'x', 'W', 'b'"),
+        ({"wrt": b"x"}, "wrt is b'x': give names or positions of the arguments 'x', 'W', 'b'"),
         ({"sharpness": 0.0}, "sharpness is 0.0: give a number larger than zero"),
         ({"max_seconds": INF}, "max_seconds is inf: give a number larger than zero"),
         ({"seed": -1}, "seed is -1: give a whole number, zero or larger"),
@@ -123,11 +140,51 @@ def test_an_integer_array_where_a_gradient_is_asked() -> None:
         (np.ones((1, 3)), r"the upstream .*has shape \(1, 3\), .*\(3,\).*: give one of the output's shape"),
         ((np.ones(3), np.ones(3)), r"the upstream .*has shape \(2, 3\), .*: give one of the output's shape"),
         ([1.0, NAN, 2.0], "the upstream .*holds NaN or infinity: give finite numbers"),
+        ([[1.0], [2.0, 3.0]], r"the upstream is \[\[1.0\], \[2.0, 3.0\]\]: give an array of numbers of shape \(3,\)"),
+        (
+            np.array([1j, 2j, 3j]),
+            r"the upstream is complex of shape \(3,\), the output real of shape \(3,\): give real numbers",
+        ),
     ],
 )
 def test_an_upstream_that_does_not_fit(upstream: Any, words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
         check(tanh(), normal(3), upstream=upstream)
+
+
+def test_numbers_of_numpy_are_settings_as_good_as_pythons_own() -> None:
+    report = check(tanh(), normal(3), h=np.float32(1e-4), seed=np.int64(3), max_evaluations=np.int32(900))
+    assert report.passed
+    assert (type(report.h), type(report.seed)) == (float, int)
+
+
+@pytest.mark.parametrize("h", [1e-320, 1e-30, 1e-12, 1.0])
+def test_no_step_lets_a_wrong_gradient_pass(h: float) -> None:
+    assert check(tanh(), normal(3), h=h).passed
+    assert check(tanh(1.01), normal(3), h=h).verdict == "fail"
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16"])
+def test_every_declared_precision_is_known(precision: str) -> None:
+    # Its rounding is granted to a layer that has none: that may hide the answer, and never turns it round.
+    assert check(tanh(), normal(3), precision=precision).verdict != "fail"
+    assert not check(tanh(1.5), normal(3), precision=precision).passed
+
+
+def test_a_complex_upstream_of_a_complex_output() -> None:
+    class Turn:
+        def __init__(self, factor: complex) -> None:
+            self.factor = factor
+
+        def forward(self, z: Array) -> Any:
+            return z * 2j
+
+        def backward(self, upstream: Array) -> Any:
+            return upstream * np.conj(self.factor)
+
+    z, upstream = normal(3) + 1j * normal(3, seed=1), np.array([1.0 + 1j, 2.0, -1j])
+    assert check(Turn(2j), z, upstream=upstream).passed
+    assert check(Turn(-2j), z, upstream=upstream).verdict == "fail"
 
 
 def test_an_upstream_that_fits_is_used_as_it_is() -> None:

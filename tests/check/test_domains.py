@@ -90,7 +90,7 @@ def test_an_infinite_slope_at_an_end_is_left_out_and_said() -> None:
     x = np.array([0.0, 1.0, 5.0])
     report = check(Unary(np.sqrt, lambda x: 0.5 / np.sqrt(x)), x, domain={"x": nonnegative})
     assert report.passed
-    assert "1 entries of x have an infinite slope: they were left out" in report.notes
+    assert "the slope at 1 entry of x is infinite: left out" in report.notes
 
 
 class Quadratic:

@@ -127,6 +127,37 @@ def test_each_stage_is_reported() -> None:
     assert set(check(Dense(), *dense_inputs(), contract="off").extra["forward_evaluations_by_stage"]) == {"values"}
 
 
+def test_looking_for_a_cause_is_a_stage_of_its_own_where_something_is_wrong() -> None:
+    report = check(Dense(W=0.3), *dense_inputs())
+    stages = report.extra["forward_evaluations_by_stage"]
+    assert set(stages) == {"values", "diagnosis", "contract"}
+    assert sum(stages.values()) == report.forward_evaluations
+    assert 0 < stages["diagnosis"] <= 200
+
+
+class Rootless:
+    """Wrong in a way that no hypothesis knows, so that all of them are asked."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        self.x, self.y = x, y
+        return np.asarray(np.sin(x * y + x[::-1]))
+
+    def backward(self, upstream: Array) -> tuple[Array, Array]:
+        slope = upstream * np.cos(self.x * self.y + self.x[::-1])
+        return slope * np.tanh(self.y) + slope[::-1] ** 3, slope * self.x
+
+
+def test_the_search_for_a_cause_keeps_to_what_was_granted() -> None:
+    inputs = normal(8), normal(8)
+    free = check(Rootless(), *inputs, contract="off")
+    asked = free.extra["forward_evaluations_by_stage"]["diagnosis"]
+    assert 20 < asked <= 200
+    granted = free.forward_evaluations - asked + 5
+    bound = check(Rootless(), *inputs, contract="off", max_evaluations=granted)
+    assert bound.verdict == "fail"
+    assert bound.forward_evaluations <= granted
+
+
 @pytest.mark.parametrize("granted", range(1, 41, 3))
 def test_a_budget_of_evaluations_is_kept_and_never_a_pass(granted: int) -> None:
     calls: list[str] = []

@@ -44,7 +44,7 @@ def test_every_slope_between_the_one_sided_ones_is_right(there: float) -> None:
     report = check(relu(there), AT_ZERO)
     assert report.passed
     assert report.arguments[0].kinks == 1
-    assert any("on or near a kink, judged by their one-sided slopes" in note for note in report.notes)
+    assert any("on or near a kink, judged by the one-sided slopes" in note for note in report.notes)
 
 
 @pytest.mark.parametrize("there", [-0.01, 1.01, 2.0, -1.0])
@@ -151,7 +151,7 @@ def test_who_wants_no_kinks_is_told_of_them() -> None:
     assert report.verdict == "fail"
     (finding,) = report.findings
     assert (finding.kind, finding.argument, finding.clause) == ("region", "x", "smooth")
-    assert finding.message == "x stands on a kink at 1 outputs, and nonsmooth is 'fail'"
+    assert finding.message == "x stands on a kink at 1 output, and nonsmooth is 'fail'"
     assert check(relu(), np.array([1.0, -2.0, 0.3]), nonsmooth="fail").passed
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,10 @@ RIGHT: dict[str, tuple[Function, Function, Array]] = {
     "near 1e8": (lambda x: 1e8 + np.sin(x), np.cos, normal(20)),
     "tiny": (lambda x: 1e-12 * np.sin(x), lambda x: 1e-12 * np.cos(x), normal(20)),
     "huge": (lambda x: 1e12 * np.sin(x), lambda x: 1e12 * np.cos(x), normal(20)),
+    # Their squares are no numbers.
+    "beyond 1e154": (lambda x: 1e200 * np.sin(x), lambda x: 1e200 * np.cos(x), normal(20)),
+    "below 1e-154": (lambda x: 1e-200 * np.sin(x), lambda x: 1e-200 * np.cos(x), normal(20)),
+    "inputs beyond 1e154": (lambda x: 3.0 * x, lambda x: np.full_like(x, 3.0), 1e200 * normal(20)),
     "large inputs": (lambda x: np.log1p(x * x), lambda x: 2 * x / (1 + x * x), 1e6 * normal(20)),
     "small inputs": (lambda x: np.sin(1e6 * x), lambda x: 1e6 * np.cos(1e6 * x), 1e-6 * normal(20)),
     "cube": (lambda x: x**3, lambda x: 3 * x**2, normal(20)),
@@ -47,15 +53,24 @@ def test_right_is_right_for_every_seed(name: str, seed: int) -> None:
     assert report.findings == ()
     assert report.arguments[0].covered == x.size
     assert report.largest_error <= 1.0
+    assert math.isfinite(report.sharpness["x"])
 
 
-@pytest.mark.parametrize("factor", [0.0, -1.0, 2.0, 1.01, 1 + 1e-5])
+@pytest.mark.parametrize("factor", [0.0, -1.0, 2.0, 1.01, 1 + 1e-5, 1e90])
 @pytest.mark.parametrize("name", RIGHT)
 def test_and_its_wrong_twins_are_wrong(name: str, factor: float) -> None:
     f, slope, x = RIGHT[name]
     report = check(Unary(f, lambda x: factor * slope(x)), x)
     assert report.verdict == "fail"
     assert report.findings[0].argument == "x"
+
+
+@pytest.mark.parametrize("factor", [1e160, -1e200, 1e300])
+def test_a_gradient_too_large_to_be_squared_is_wrong_all_the_same(factor: float) -> None:
+    report = check(tanh(factor), normal(6))
+    assert report.verdict == "fail"
+    assert report.findings[0].argument == "x"
+    json.dumps(report.to_plain(), allow_nan=False)
 
 
 @pytest.mark.parametrize("place", [0, 7, 19])

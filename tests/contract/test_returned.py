@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_gradcheck import check
 from pytest_gradcheck.errors import InvalidInput
 from pytest_gradcheck.target import Array
 from tests.contract.trial import DENSE, Dense, Square, X, normal, trial
@@ -59,6 +60,49 @@ def test_a_right_layer_keeps_every_clause_on_the_first_call() -> None:
 def test_a_wrong_answer_is_named_in_one_sentence(change: Any, kind: str, argument: str | None, message: str) -> None:
     seen = trial(Returning(change), *DENSE, contract="values")
     assert [(f.kind, f.argument, f.message) for f in seen.findings] == [(kind, argument, message)]
+
+
+def _ragged(b: Array) -> Any:
+    return [b.tolist(), b.tolist()[:1]]
+
+
+#: What is no array of numbers, and how the message calls it.
+GARBAGE: dict[str, tuple[Any, str]] = {
+    "str": (lambda b: "none", "a str, not an array"),
+    "ragged": (_ragged, "a list, not an array"),
+    "generator": (lambda b: (entry for entry in b), "a generator, not an array"),
+    "type": (lambda b: np.ndarray, "a type, not an array"),
+    "NotImplemented": (lambda b: NotImplemented, "a NotImplementedType, not an array"),
+    "objects": (lambda b: b.astype(object), "an array of dtype object, not of numbers"),
+    "arrays in an array": (lambda b: np.array([b, b[:1]], dtype=object), "an array of dtype object, not of numbers"),
+    "dates": (lambda b: b.astype("M8[s]"), "an array of dtype datetime64[s], not of numbers"),
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+def test_what_is_no_array_of_numbers_is_told_once_and_the_other_arguments_are_judged(name: str) -> None:
+    spoil, words = GARBAGE[name]
+    report = check(Returning(lambda x, W, b: (x, W, spoil(b))), *DENSE)
+    assert [(f.kind, f.argument) for f in report.findings] == [("shape", "b")]
+    assert report.findings[0].message == (
+        f"the gradient of b that Returning returns is {words}: return an array of numbers of shape (3,)"
+    )
+    assert {c.detail for c in report.clauses if c.name in ("zero", "linear")} == {
+        "the gradient of b is no array of numbers"
+    }
+    wrong = check(Returning(lambda x, W, b: (x, 1.01 * W, spoil(b))), *DENSE)
+    assert ("shape", "b") in [(f.kind, f.argument) for f in wrong.findings]
+    assert "W" in [f.argument for f in wrong.findings]
+
+
+@pytest.mark.parametrize("call", range(1, 9))
+@pytest.mark.parametrize("name", [*GARBAGE, "another shape"])
+def test_what_only_a_later_call_returns_is_told_as_well(name: str, call: int) -> None:
+    spoil = GARBAGE[name][0] if name in GARBAGE else lambda b: np.append(b, b)
+    calls = iter(range(10**6))
+    layer = Returning(lambda x, W, b: (x, W, b if next(calls) < call else spoil(b)))
+    seen = trial(layer, *DENSE, copy=False)
+    assert "b" in [f.argument for f in seen.findings]
 
 
 def test_one_finding_for_each_argument_of_a_wrong_shape() -> None:
@@ -204,3 +248,19 @@ def test_empty_and_scalar_inputs_are_legal() -> None:
     assert not trial(Square(), np.empty((0, 3))).findings
     assert not trial(Square(), np.array(0.3)).findings
     assert not trial(Square(), *normal((1, 1))).findings
+
+
+@pytest.mark.parametrize(
+    ("gradient", "words"),
+    [
+        ("none", "is a str, not an array: return an array of numbers of shape (3,)"),
+        (object(), "is a object, not an array: return an array of numbers of shape (3,)"),
+        (np.array([None] * 3), "is an array of object: return an array of numbers of shape (3,)"),
+        ({"b": 1}, "is a dict, not an array: return an array of numbers of shape (3,)"),
+    ],
+)
+def test_what_is_no_number_ends_the_examination_in_words(gradient: Any, words: str) -> None:
+    """The clauses after it would compute with it."""
+    report = check(Returning(lambda x, W, b: (x, W, gradient)), *DENSE)
+    assert [f.message for f in report.findings] == [f"the gradient of b that Returning returns {words}"]
+    assert [(a.name, a.verdict) for a in report.arguments] == [("x", "pass"), ("W", "pass")]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pytest_gradcheck import check
 from pytest_gradcheck.target import Argument, Array, Target
 from tests.contract.trial import DENSE, Dense, Square, X, normal, trial
 
@@ -139,3 +140,31 @@ def test_the_callers_arrays_are_as_they_were() -> None:
         trial(layer, x, contract="values")
         assert x.shape == X.shape
         assert (x == X).all()
+
+
+class DoubledInPlace:
+    """Writes into x; its numbers are right, and those of W off by a factor where it is told so."""
+
+    def __init__(self, of_w: float) -> None:
+        self.of_w = of_w
+
+    def forward(self, x: Array, W: Array) -> Any:
+        x *= 2
+        self.x, self.W = x.copy(), W.copy()
+        return np.tanh(self.x @ self.W)
+
+    def backward(self, upstream: Array) -> Any:
+        inner = upstream * (1 - np.tanh(self.x @ self.W) ** 2)
+        return 2 * inner @ self.W.T, self.of_w * (self.x.T @ inner)
+
+
+def test_the_numbers_of_a_layer_that_writes_into_its_inputs_are_measured_all_the_same() -> None:
+    inputs = normal((2, 3), (3, 2))
+    report = check(DoubledInPlace(1.0), *inputs)
+    assert [f.kind for f in report.findings] == ["mutation"]
+    # Had forward been given the arrays that are moved, each call would have doubled them again.
+    assert report.notes == ()
+    assert all(a.verdict == "pass" and a.error < 1 for a in report.arguments)
+    wrong = check(DoubledInPlace(1.5), *inputs)
+    assert [(f.kind, f.argument) for f in wrong.findings] == [("mutation", "x"), ("factor", "W")]
+    assert wrong.findings[1].evidence[0].startswith("declared / numeric = 1.5000 +- ")

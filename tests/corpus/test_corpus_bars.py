@@ -72,6 +72,14 @@ def test_a_right_layer_is_not_diagnosed() -> None:
     assert [r.case for group in SETS for r in rows(group) if not r.bug and r.outcome.kinds] == []
 
 
+def test_looking_for_a_cause_costs_little_and_nothing_where_none_is() -> None:
+    every = [r for group in SETS for r in rows(group)]
+    assert sum(r.outcome.diagnosis for r in every if not r.bug) == 0
+    # 200 for one point; a layer that is looked at again at the mirrored one may spend them twice.
+    spent = [r.outcome.diagnosis for r in every if r.caught]
+    assert 0 < max(spent) <= 200
+
+
 def test_right_layers_cost_few_evaluations() -> None:
     """The bar of a smooth layer is 32 + 12 an argument; kinks and odd scales may cost more, the median may not."""
     spent = [r.outcome.forward_evaluations for group in SETS for r in rows(group) if not r.bug]

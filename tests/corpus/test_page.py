@@ -34,7 +34,7 @@ def test_threads_lead_to_issues_and_commits() -> None:
 
 def test_commands_of_the_page_exist() -> None:
     modules = set(re.findall(r"python -m (benchmarks[\w.]*)", TEXT))
-    assert len(modules) == 5
+    assert len(modules) == 6
     assert all(find_spec(m) for m in modules)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest_gradcheck.findings as core
 from pytest_gradcheck import hooks
 from pytest_gradcheck.diagnosis import diagnose
 from pytest_gradcheck.diagnosis.bench import Bench
-from pytest_gradcheck.evidence import ArgumentEvidence, Evidence
+from pytest_gradcheck.evidence import ArgumentEvidence, Evidence, OutOfBudget
 from pytest_gradcheck.target import Argument, FunctionTarget
 from pytest_gradcheck.verdict import Finding
 
@@ -173,3 +174,32 @@ def test_unmeasured_entries_of_a_sparse_failure_count_as_right() -> None:
     first = diagnose(evidence, [finding(evidence)])[0]
     assert first.kind == "region"
     assert first.message == "the declared gradient of x is wrong only at the first index"
+
+
+def test_a_flipped_sign_is_no_number_of_uses() -> None:
+    found = named(lambda x, W: x @ W, lambda u, y, x, W: (u @ W.T, -x.T @ u), normal(5, 3), normal(3, 2))
+    assert [(f.kind, f.argument) for f in found] == [("sign", "W")]
+
+
+def test_one_half_of_every_entry_is_not_said_to_be_one_half_of_their_sum_alone() -> None:
+    found = named(lambda x: x * x, lambda u, y, x: u * x, normal(6))
+    term = next(f for f in found if f.kind == "term")
+    assert term.message == "x enters the layer 2 times, and 1 of them is differentiated"
+    assert term.evidence[0] == "declared . x = 1/2 of numeric . x at every entry"
+
+
+def test_a_factor_next_to_one_is_not_written_as_one() -> None:
+    found = named(lambda x: np.exp(x), lambda u, y, x: u * y * 1.0000127, normal(6))
+    said = {f.kind: f.message for f in found}
+    assert said["factor"] == "the declared gradient of x is 1.0000127 times the true one"
+
+
+def test_the_search_ends_at_the_moment_that_was_granted() -> None:
+    x, u = normal(4), normal(4)
+    evidence = evidence_of(np.sin, u, u * np.cos(x), x, u)
+    evidence.deadline = time.perf_counter() - 1.0
+    with pytest.raises(OutOfBudget):
+        evidence.forward([x])
+    assert evidence.forward_evaluations == 0
+    evidence.deadline = time.perf_counter() + 3600.0
+    assert np.array_equal(evidence.forward([x])[0], np.sin(x))

@@ -159,6 +159,16 @@ def test_a_read_only_array_is_differentiated_and_left_alone() -> None:
         ([1j], 1e-4, "x has dtype complex128: a gradient needs floating point numbers, cast it to float"),
         ([[1.0, np.nan]], 1e-4, "x holds nan at index (0, 1): give finite numbers"),
         ([-np.inf], 1e-4, "x holds -inf at index (0,): give finite numbers"),
+        ([1.0], "1e-4", "h is '1e-4': give a step larger than zero"),
+        ([1.0], None, "h is None: give a step larger than zero"),
+        ([1.0], True, "h is True: give a step larger than zero"),
+        ([1.0], 1j, "h is 1j: give a step larger than zero"),
+        ([[1.0], [1.0, 2.0]], 1e-4, "x has rows of unequal lengths: give an array of floats"),
+        (
+            np.ma.masked_less([1.0, -1.0], 0.0),
+            1e-4,
+            "x is a masked array, of which some entries are hidden: give x.filled() or x.compressed()",
+        ),
     ],
 )
 def test_unusable_input_is_one_sentence(numeric: Any, x: Any, h: float, sentence: str) -> None:
@@ -176,6 +186,52 @@ def test_a_step_that_vanishes_beside_its_entry_is_said(numeric: Any) -> None:
         numeric(lambda x: x.sum(), x)
     assert x.tolist() == [1.0, 1e16]
     assert np.allclose(numeric(lambda x: x.sum(), x, h=1024.0), 1.0)
+
+
+@pytest.mark.parametrize("numeric", [numeric_gradient, numeric_jacobian])
+@pytest.mark.parametrize(
+    ("returned", "sentence"),
+    [
+        (lambda x: None, "f returned None: let it return real numbers"),
+        (lambda x: "a", "f returned an array of dtype <U1: let it return real numbers"),
+        (lambda x: 1j, "f returned an array of dtype complex128: let it return real numbers"),
+        (lambda x: [[1.0], [1.0, 2.0]], "f returned rows of unequal lengths: let it return an array of real numbers"),
+        (
+            lambda x: np.log(x[1]) if x[1] <= 2 else np.nan,
+            "f returned nan with the entry at index (1,) at 2.0001: give an x around which f is finite, or a smaller h",
+        ),
+        (
+            lambda x: 0.0 if x[0] >= 1 else -np.inf,
+            "f returned -inf with the entry at index (0,) at 0.9999: "
+            "give an x around which f is finite, or a smaller h",
+        ),
+    ],
+    ids=["None", "text", "complex", "ragged", "NaN", "infinity"],
+)
+def test_what_f_may_not_return_is_one_sentence(numeric: Any, returned: Any, sentence: str) -> None:
+    x = np.array([1.0, 2.0])
+    with pytest.raises(LayerError) as caught:
+        numeric(returned, x)
+    assert str(caught.value) == sentence
+    assert x.tolist() == [1.0, 2.0]
+
+
+def test_outputs_whose_number_changes_are_one_sentence() -> None:
+    with pytest.raises(LayerError, match=r"^f returned 2 numbers, then 1: let their number depend on x.shape alone$"):
+        numeric_jacobian(lambda x: x[x >= 1.0], np.array([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("numeric", [numeric_gradient, numeric_jacobian])
+def test_an_array_that_f_writes_into_is_restored_and_f_is_blamed(numeric: Any) -> None:
+    def f(x: Any) -> Any:
+        x[-1] *= 2
+        return x.sum()
+
+    x = np.array([1.0, 2.0, 3.0])
+    with pytest.raises(LayerError) as caught:
+        numeric(f, x)
+    assert str(caught.value).startswith("f writes into x")
+    assert x.tolist() == [1.0, 2.0, 3.0]
 
 
 def test_a_function_of_many_outputs_has_no_gradient() -> None:

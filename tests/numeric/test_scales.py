@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_gradcheck.numeric.scales import GROUP_SPAN, Spectrum, groups, units
+from pytest_gradcheck.numeric.scales import GROUP_SPAN, Spectrum, groups, norm, rms, units
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -18,6 +18,19 @@ def normal(n: int, seed: int = 0) -> Array:
 
 def logspace(low: float, high: float, n: int, seed: int = 0) -> Array:
     return np.random.default_rng(seed).permutation(np.logspace(low, high, n))
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-100, 1e-200, 1e-300, 1e160, 1e300])
+def test_a_norm_of_numbers_whose_squares_are_no_numbers(size: float) -> None:
+    with np.errstate(over="ignore"):
+        assert norm(np.array([3.0, -4.0, 0.0, 0.0]) * size) == pytest.approx(5.0 * size)
+        assert rms(np.array([3.0, -4.0, 0.0, 0.0]) * size) == pytest.approx(2.5 * size)
+
+
+def test_a_norm_at_the_edges() -> None:
+    assert norm(np.zeros(0)) == rms(np.zeros(0)) == norm(np.zeros(3)) == 0.0
+    assert norm(np.array([1.0, -np.inf])) == np.inf
+    assert np.isnan(norm(np.array([1.0, np.nan])))
 
 
 @pytest.mark.parametrize("n", [1, 2, 10, 1000, 100_000])

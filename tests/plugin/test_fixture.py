@@ -141,6 +141,16 @@ def test_a_layer_that_raises_shows_its_own_frame_and_none_of_ours(run: Run) -> N
     result.stdout.fnmatch_lines(["*raise KeyError(*", "*gradcheck(Broken(), X)", "E*"])
 
 
+@pytest.mark.parametrize("inputs", ["", "X, X"])
+def test_a_layer_that_cannot_be_called_so_shows_no_frame_of_ours(run: Run, inputs: str) -> None:
+    class_ = "class Two(Square):\n    def forward(self, x, /):\n        return super().forward(x)\n"
+    named = "class Held(Two):\n    def __init__(self):\n        self.W, self.dW = X.copy(), X.copy()\n"
+    result = run(f"{class_}{named}def test_it(gradcheck):\n    gradcheck(Held(), {inputs})\n")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["TypeError: *forward() *", "*gradcheck(Held(), *", "E *LayerError: forward of Held*"])
+    result.stdout.no_fnmatch_line("*pytest_gradcheck?adapters*")
+
+
 def test_a_check_that_could_not_be_made_is_in_the_summary(run: Run) -> None:
     result = run("def test_it(gradcheck):\n    gradcheck(Square(), X, h=-1)\n", "-v")
     result.stdout.fnmatch_lines(["test_it.py::test_it Square  error*h is -1: give a number larger than zero"])

@@ -33,6 +33,19 @@ def test_wrong():
     result.stdout.no_fnmatch_line("*ReturnNotNone*")
 
 
+def test_a_list_is_as_good_as_a_tuple(run: Run) -> None:
+    result = run("""
+@pytest.mark.gradcheck
+def test_right():
+    return [Square(), X]
+
+@pytest.mark.gradcheck
+def test_wrong():
+    return [Wrong(), X]
+""")
+    result.assert_outcomes(passed=1, failed=1)
+
+
 def test_the_message_stands_at_the_last_line_of_a_short_test_and_of_a_method(run: Run) -> None:
     result = run("""
 @pytest.mark.gradcheck

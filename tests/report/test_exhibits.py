@@ -50,6 +50,9 @@ class Watching:
     def adapted(self, target: Target) -> None:
         pass
 
+    def begun(self, made: Check) -> None:
+        pass
+
     def told(self, made: Check, report: Report) -> None:
         self.text = text_of(made)
         self.exhibits = collect(made)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.telling import BUGS, Telling
-from benchmarks.telling.__main__ import search
+from benchmarks.telling.search import search
 
 #: One of each sort, in seconds; all of them in a long run.
 FEW = {

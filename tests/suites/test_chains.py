@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_gradcheck import ChainReport, InvalidInput, LayerError, check_chain
+from pytest_gradcheck import ChainReport, InvalidInput, LayerError, check_chain, declare
 from pytest_gradcheck.engine import OPERATIONS, Graph, source
 from pytest_gradcheck.target import Array
 
@@ -189,6 +189,164 @@ def test_a_sequential_of_torch() -> None:
     assert check_chain(right, X).passed
     report = check_chain(torch.nn.Sequential(torch.nn.Linear(3, 2), Layer(), torch.nn.Tanh()), X)
     assert [member.passed for member in report.members] == [True, False, True]
+
+
+class Squared:
+    """Of a tensor, an array or a complex one; it needs what it is given to be of the type that it was told."""
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+
+    def forward(self, x: Any) -> Any:
+        assert isinstance(x, self.kind), type(x)
+        self.x = x
+        return x * x
+
+    def backward(self, upstream: Any) -> Any:
+        return 2 * self.x * upstream
+
+
+def test_tensors_go_on_as_tensors_where_tensors_were_given() -> None:
+    torch = pytest.importorskip("torch")
+    layers = [torch.nn.Linear(3, 2).double(), Squared(torch.Tensor), torch.nn.Tanh()]
+    assert check_chain(layers, torch.from_numpy(X)).passed
+    layers[1] = Squared(np.ndarray)
+    assert check_chain(layers, X).passed
+
+
+def test_a_sequential_of_torch_in_bfloat16_and_with_tuples_between() -> None:
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+
+    class First(nn.Module):  # type: ignore[misc, name-defined]
+        def forward(self, state: Any) -> Any:
+            return state[0]
+
+    torch.manual_seed(0)
+    low = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).bfloat16()
+    assert check_chain(low, torch.from_numpy(X).bfloat16()).passed
+    # A recurrent layer gives (output, state); a Sequential hands it on as one value.
+    recurrent = nn.Sequential(nn.RNN(3, 4), First(), nn.Linear(4, 2)).double()
+    report = check_chain(recurrent, torch.from_numpy(X)[:, None])
+    assert (report.passed, len(report.members)) == (True, 3)
+
+
+def test_the_members_of_a_sequential_inside_another_are_checked_one_by_one() -> None:
+    torch = pytest.importorskip("torch")
+
+    class Half(torch.autograd.Function):  # type: ignore[misc, name-defined]
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Any) -> Any:
+            return upstream
+
+    class Wrong(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def forward(self, x: Any) -> Any:
+            return Half.apply(x)
+
+    inner = torch.nn.Sequential(torch.nn.Tanh(), Wrong())
+    report = check_chain(torch.nn.Sequential(torch.nn.Linear(3, 2), inner, torch.nn.Tanh()), X)
+    assert report.first_wrong is not None
+    assert report.first_wrong.layer == "layers[1][1] (Wrong)"
+    assert [member.passed for member in report.members] == [True, True, False, True]
+
+
+class Turned:
+    """x + i x."""
+
+    def forward(self, x: Any) -> Any:
+        return x + 1j * x
+
+    def backward(self, upstream: Any) -> Any:
+        return upstream.real + upstream.imag
+
+
+class Length:
+    """|z|², whose gradient is 2 z in the convention of real and imaginary parts."""
+
+    factor = 2.0
+
+    def forward(self, z: Any) -> Any:
+        assert z.dtype.kind == "c"
+        self.z = z
+        return (z * z.conj()).real
+
+    def backward(self, upstream: Any) -> Any:
+        return self.factor * upstream * self.z
+
+
+class Largest:
+    """x, and where its largest entries are: the second output is no array of floats."""
+
+    def forward(self, x: Any) -> Any:
+        return 2 * x, x.argmax(1)
+
+    def backward(self, upstream: Any, of_places: Any = None) -> Any:
+        return 2 * upstream
+
+
+class Pick:
+    def forward(self, x: Any, places: Any) -> Any:
+        self.x, self.places = x, places
+        return x[np.arange(len(x)), places]
+
+    def backward(self, upstream: Any) -> Any:
+        gradient = np.zeros_like(self.x)
+        gradient[np.arange(len(self.x)), self.places] = upstream
+        return gradient
+
+
+class Named:
+    def forward(self, x: Any) -> Any:
+        return {"once": x, "twice": 2 * x}
+
+    def backward(self, upstream: Any) -> Any:
+        return upstream["once"] + 2 * upstream["twice"]
+
+
+class Joined:
+    factor = 1.0
+
+    def forward(self, pair: Any) -> Any:
+        self.pair = pair
+        return pair["once"] * pair["twice"]
+
+    def backward(self, upstream: Any) -> Any:
+        once, twice = self.pair["once"], self.pair["twice"]
+        return {"once": upstream * twice, "twice": self.factor * upstream * once}
+
+
+@pytest.mark.parametrize("layers", [[Turned(), Length()], [Largest(), Pick()], [Named(), Joined()]])
+def test_what_is_no_plain_array_goes_on_as_it_is(layers: Any) -> None:
+    assert check_chain(layers, X).passed
+
+
+def test_a_wrong_member_after_such_a_value_is_seen() -> None:
+    for first, last in ((Turned(), Length()), (Named(), Joined())):
+        last.factor *= 1.1
+        report = check_chain([first, last], X)
+        assert [member.passed for member in report.members] == [True, False]
+
+
+def test_after_a_surrogate_goes_on_what_the_layer_itself_makes() -> None:
+    class Rounded:
+        def forward(self, x: Any) -> Any:
+            return np.round(x)
+
+        def backward(self, upstream: Any) -> Any:
+            return np.array(upstream)
+
+    class Whole(Squared):
+        def forward(self, x: Any) -> Any:
+            if not hasattr(self, "x"):
+                assert np.array_equal(x, np.round(x))
+            return super().forward(x)
+
+    surrogate = declare.surrogate(Rounded(), forward=lambda x: x, reason="trained through it")
+    assert check_chain([surrogate, Whole(np.ndarray)], X + 0.3).passed
 
 
 class Raises(Scale):

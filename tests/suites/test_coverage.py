@@ -10,7 +10,7 @@ from pytest_gradcheck import declare
 from pytest_gradcheck.discovery.backwards import backwards_in, key_of
 from pytest_gradcheck.discovery.finding import Place
 
-from .conftest import Run
+from .conftest import Run, need
 
 COV = "--gradcheck-cov=mypkg"
 
@@ -128,6 +128,12 @@ def squared(x): return x
 def fwd(x): return x, x
 def bwd(x, upstream): return upstream
 squared.defvjp(fwd, bwd)
+
+def halved(x): return x / 2
+halved.defvjp(
+    lambda x: (x / 2, None),
+    lambda x, upstream: (upstream / 2,),
+)
 '''
 
 
@@ -136,6 +142,7 @@ def test_backwards_are_read_from_the_source(tmp_path: Path) -> None:
     path.write_text(SOURCE, encoding="utf-8")
     assert [each.name for each in backwards_in(Place("made", path))] == [
         "made.Outer.Inner.backward",
+        "made.halved.backward",
         "made.left_backward",
         "made.bwd",
     ]
@@ -162,3 +169,21 @@ def test_a_function_has_the_key_of_its_source() -> None:
     assert key_of(Layer()) == key_of(declare.module(Layer())) == key_of(declare.functions(*pair)) == key_of(pair)
     assert key_of(Layer()) not in keys  # a class inside a function is found by nobody
     assert key_of(object()) is None
+
+
+def test_a_backward_without_a_name_is_known_by_its_line(run: Run, pytester: pytest.Pytester) -> None:
+    need("jax")
+    folder = pytester.mkpydir("mypkg")
+    (folder / "layers.py").write_text(
+        "import jax\n"
+        "@jax.custom_vjp\n"
+        "def halved(x): return x / 2\n"
+        "halved.defvjp(lambda x: (x / 2, None), lambda x, upstream: (upstream / 2,))\n"
+        "@jax.custom_vjp\n"
+        "def doubled(x): return x * 2\n"
+        "doubled.defvjp(lambda x: (x * 2, None), lambda x, upstream: (upstream * 2,))\n"
+    )
+    source = "from mypkg.layers import halved\ndef test_halved(gradcheck): gradcheck(halved, X)\n"
+    result = run(source, COV, fresh=True)
+    missed = [line.split()[2] for line in result.outlines if line.startswith("not checked")]
+    assert missed == ["mypkg.layers.doubled.backward"]

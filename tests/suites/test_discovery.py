@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+
+from benchmarks import discovery
 
 from .conftest import PACKAGE, Run, need
 
@@ -228,6 +231,16 @@ def test_a_thousand_layers_are_collected_by_name_alone(run: Run, pytester: pytes
     result.stdout.fnmatch_lines(["many.py::L999", "1000 tests collected*"])
 
 
+def test_the_benchmark_tells_how_long_discovery_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    """And a module of layers that each can be made and checked; how long it may take is not asserted here."""
+    discovery.main(6, 1)
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"6 layers collected in [\d.]+ s, the first check begun after [\d.]+ s and made after [\d.]+ s", first
+    )
+    assert second == "collecting a module that imports nothing loads nothing of numpy, hypothesis and the frameworks"
+
+
 CONFTEST = """
 import numpy as np
 import pytest_gradcheck
@@ -386,16 +399,23 @@ CLAIM = "return FunctionTarget('Square', (Argument('x', inputs[0]),), lambda x: 
         (CLAIM, "failed", "Square is claimed by two adapters, * and *: unregister one of them"),
         (
             "raise KeyError('lost')",
-            "skipped",
-            "mypkg.layers.Square  unchecked, no small inputs fit (* tried): the adapter of *",
+            "failed",
+            "the adapter of conftest raised KeyError ('lost') for Square: mend or remove it",
         ),
         (
             "return 7",
-            "skipped",
-            "mypkg.layers.Square  unchecked, no small inputs fit (* tried): * returned int for Square*",
+            "failed",
+            "the adapter of conftest returned int for Square, which is no Target: return a *",
+        ),
+        (
+            # Inputs that an adapter does not take say nothing against it: others are tried.
+            "x = inputs[0]; assert x.ndim == 1; return FunctionTarget('Square', (Argument('x', x),), "
+            "lambda x: x, lambda upstream: upstream) if self.__class__.__name__ == 'First' else None",
+            "passed",
+            "* passed*",
         ),
     ],
-    ids=["two claims", "raises", "no target"],
+    ids=["two claims", "raises", "no target", "raises at some inputs"],
 )
 def test_an_adapter_in_the_way_of_a_guess_is_named(
     run: Run, pytester: pytest.Pytester, package: Path, body: str, outcome: str, sentence: str
@@ -406,8 +426,61 @@ def test_an_adapter_in_the_way_of_a_guess_is_named(
         "    config.pluginmanager.register(First())\n    config.pluginmanager.register(Second())\n"
     )
     result = run(None, MODULES, "-k", "Square or Dense")
-    result.assert_outcomes(passed=1, deselected=4, **{outcome: 1})
+    outcomes = {"passed": 1, outcome: 1} if outcome != "passed" else {"passed": 2}
+    result.assert_outcomes(deselected=4, **outcomes)
     result.stdout.fnmatch_lines([sentence])
+
+
+STRANGE = """
+import numpy as np
+
+class Unbound:
+    def __getattribute__(self, name):
+        raise RuntimeError("working outside of a request")
+
+proxy = Unbound()
+
+class Answers(type):
+    def __getattr__(cls, name):
+        raise RuntimeError(f"asked for {name}")
+
+class Layer:
+    def forward(self, x):
+        return 2 * x
+    def backward(self, upstream):
+        return 2 * upstream
+
+class Meta(Layer, metaclass=Answers):
+    pass
+
+class Asked(Layer):
+    def __getattr__(self, name):
+        raise RuntimeError(f"asked for {name}")
+
+class Ends(Layer):
+    def __init__(self):
+        raise SystemExit(3)
+
+class Unmade(Layer):
+    __gradcheck__ = {"make": lambda: 1 / 0}
+
+class Last(Layer):
+    pass
+"""
+
+
+def test_what_raises_where_others_answer_fails_alone(run: Run, package: Path) -> None:
+    (package / "more.py").write_text(STRANGE)
+    result = run(None, "--gradcheck-modules=mypkg.more")
+    result.assert_outcomes(passed=2, failed=4)
+    result.stdout.fnmatch_lines_random(
+        [
+            "mypkg.more.Meta raised RuntimeError (asked for *) while it was made or looked at",
+            "mypkg.more.Asked raised RuntimeError (asked for *) while it was made or looked at",
+            "mypkg.more.Ends raised SystemExit (3) while it was made or looked at",
+            "make of mypkg.more.Unmade raised ZeroDivisionError (division by zero): mend the declaration",
+        ]
+    )
 
 
 def test_what_is_inherited_does_not_make_another_layer(run: Run, package: Path) -> None:

@@ -206,6 +206,12 @@ def test_a_known_failure_that_names_no_clause_fails_one_test(run: Run) -> None:
     result.stdout.fnmatch_lines(["known of Square names 'mutations': its clauses are gradient-x, *"])
 
 
+def test_a_known_failure_of_an_argument_that_is_not_there_fails(run: Run) -> None:
+    result = run(suite("LayerCase(Square, (X,), known={'gradient-y': 'renamed since'})"))
+    assert failed(result) == ["Square-gradient-y"]
+    result.stdout.fnmatch_lines(["known of Square names 'gradient-y', and forward was not given y: it has x"])
+
+
 COUNTED = """
 class Counted(Square):
     made = checked = 0

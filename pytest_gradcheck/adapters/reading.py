@@ -1,0 +1,95 @@
+"""What a class assigns to itself: read from the code of its methods, nothing called.
+
+A decorator puts a function of its own around a method; what it wraps is read too, and so are functions written inside
+a method.
+"""
+
+from __future__ import annotations
+
+import dis
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import CodeType, FunctionType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+FORWARDS = ("forward", "__call__")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Names of attributes that the methods of a class assign.
+
+    anywhere: in all of them. forward: in forward, where caches are made.
+    """
+
+    anywhere: frozenset[str]
+    forward: frozenset[str]
+
+
+_read: WeakKeyDictionary[type, Stored] = WeakKeyDictionary()
+
+
+def stored(kind: type) -> Stored:
+    """What the methods of a class assign, those that it inherits included, and not those that it has replaced."""
+    if kind not in _read:
+        anywhere: set[str] = set()
+        forward: set[str] = set()
+        for name in {name for owner in kind.__mro__[:-1] for name in vars(owner)}:
+            names = {word for method in _in_use(kind, name) for code in _codes(method) for word in _assigned(code)}
+            anywhere |= names
+            forward |= names if name in FORWARDS else set()
+        _read[kind] = Stored(frozenset(anywhere), frozenset(forward))
+    return _read[kind]
+
+
+def _in_use(kind: type, name: str) -> Iterator[Any]:
+    """The method of a name, and of those that it overrides the ones that it calls."""
+    owners = [owner for owner in kind.__mro__[:-1] if name in vars(owner)]
+    for owner in owners:
+        method = vars(owner)[name]
+        yield method
+        called = {word for code in _codes(method) for word in (*code.co_names, *code.co_freevars)}
+        if not called & {"super", "__class__", *(other.__name__ for other in owners)}:
+            return
+
+
+def _assigned(code: CodeType) -> Iterator[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "STORE_ATTR":
+            yield instruction.argval
+
+
+def _codes(method: Any) -> Iterator[CodeType]:
+    """The code of a method, of what it wraps, and of functions inside it."""
+    queue, seen = [method], {id(method)}
+    while queue:
+        thing = queue.pop()
+        if isinstance(thing, CodeType):
+            yield thing
+            inside = [constant for constant in thing.co_consts if isinstance(constant, CodeType)]
+        else:
+            inside = list(_within(thing))
+        for each in inside:
+            if id(each) not in seen:
+                seen.add(id(each))
+                queue.append(each)
+
+
+def _within(thing: Any) -> Iterator[Any]:
+    if isinstance(thing, FunctionType):
+        yield thing.__code__
+        for cell in thing.__closure__ or ():
+            try:
+                inner = cell.cell_contents
+            except ValueError:  # a cell that is not filled yet
+                continue
+            if isinstance(inner, FunctionType):
+                yield inner
+    elif isinstance(thing, (staticmethod, classmethod)):
+        yield thing.__func__
+    elif isinstance(thing, property):
+        yield from (function for function in (thing.fget, thing.fset) if function is not None)
+    wrapped = vars(thing).get("__wrapped__") if hasattr(thing, "__dict__") else None
+    if isinstance(wrapped, FunctionType):
+        yield wrapped
