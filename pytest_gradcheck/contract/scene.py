@@ -47,6 +47,7 @@ class Scene:
         self._copy: Calls | None = None
         self._spare: Target | None = None
         self._sizes: tuple[float, float] | None = None
+        self._products: float | None = None
 
     def forward(self) -> tuple[Array, ...]:
         """The layer's forward at the check's own values; outputs equal to the first ones are given as those."""
@@ -93,9 +94,10 @@ class Scene:
         The terms that cancel may be as large as upstream times output, which no gradient shows.
         """
         eps, terms = self._measure()
-        pairs = zip(self.first.upstream, self.first.outputs, strict=False)
-        products = max((largest(u) * largest(y) for u, y in pairs), default=0.0)
-        return Allowance.rearranged(eps, factor * max(terms, products), self.slack)
+        if self._products is None:
+            pairs = zip(self.first.upstream, self.first.outputs, strict=False)
+            self._products = max((largest(u) * largest(y) for u, y in pairs), default=0.0)
+        return Allowance.rearranged(eps, factor * max(terms, self._products), self.slack)
 
     def differing(self, now: Sequence[Any], was: Sequence[Any], allowed: Allowance | None = None) -> list[Difference]:
         """Where two answers differ, outputs or gradients; empty where they agree."""
