@@ -109,6 +109,7 @@ class Sitting:
             self.result.findings += findings
             self.result.notes += notes
         self._vacuous(outcomes, claim)
+        self.stencil.rest()
         if not self.result.findings:
             # As large as the arguments; who looks closer at a check that passed does without.
             claim.trembles = None

@@ -7,6 +7,7 @@ import platform
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 FILE = Path(__file__).with_name("results.json")
 #: What was compared, by the name of its distribution.
@@ -79,9 +80,11 @@ class Results:
 
 def kept(file: Path = FILE) -> Results:
     """The results of the last run that was kept."""
-    found = json.loads(file.read_text(encoding="utf-8"))
-    records = {"sizes": Size, "caught": Caught, "sharp": Sharp, "memory": Memory}
-    return Results(**{k: [records[k](**row) for row in v] if k in records else v for k, v in found.items()})
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    records: dict[str, type] = {"sizes": Size, "caught": Caught, "sharp": Sharp, "memory": Memory}
+    for word, record in records.items():
+        found[word] = [record(**row) for row in found[word]]
+    return Results(**found)
 
 
 def versions() -> dict[str, str]:

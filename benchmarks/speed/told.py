@@ -15,6 +15,8 @@ NOT_HERE = "not installed"
 
 def number(value: float) -> str:
     """Two digits, as people write them: 0.0012, 0.85, 8.1, 1,200."""
+    if value == 0:
+        return "0"
     if value >= 100:
         return f"{float(f'{value:.2g}'):,.0f}"
     return f"{float(f'{value:.2g}'):.10f}".rstrip("0").rstrip(".") if value >= 1e-4 else f"{value:.0e}"

@@ -5,7 +5,7 @@ After each of them the original values must give the original answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ def _visit_elsewhere(scene: Scene) -> str:
     for values in _other_values(scene):
         scene.ready = False
         try:
-            outputs, gradients = resumed(scene.calls, values, scene.first.upstream)
+            outputs, gradients = resumed(scene.calls, values(), scene.first.upstream)
         except LayerError as error:
             reason = f"other values of the same shapes raised {type(error.__cause__).__name__}"
             continue
@@ -48,18 +48,18 @@ def _visit_elsewhere(scene: Scene) -> str:
     return "" if scene.elsewhere is not None else reason
 
 
-def _other_values(scene: Scene) -> Iterator[list[Array]]:
-    """Other values, the most telling first, each made only when the one before was no use."""
+def _other_values(scene: Scene) -> Iterator[Callable[[], list[Array]]]:
+    """What makes other values, the most telling first; they are made again rather than kept, for want of memory."""
     values = scene.first.values
     if not any(v.size for v in values):
         return
     if not scene.settings.domain:
         if not any(np.any(g) for g in scene.first.gradients if g is not None):
             # Gradients that are all zero hide what is carried along: the other side of the kinks may show it.
-            yield [np.asarray(-0.75 * np.flip(v), v.dtype) for v in values]
+            yield lambda: [np.asarray(-0.75 * np.flip(v), v.dtype) for v in values]
         # Reversing an array keeps nearly every domain; scaling it besides changes also what only sums and norms see.
-        yield [np.asarray(0.75 * np.flip(v), v.dtype) for v in values]
-    yield [np.array(np.flip(v)) for v in values]
+        yield lambda: [np.asarray(0.75 * np.flip(v), v.dtype) for v in values]
+    yield lambda: [np.array(np.flip(v)) for v in values]
 
 
 def fresh_copy(scene: Scene) -> Ruling:
@@ -73,7 +73,8 @@ def fresh_copy(scene: Scene) -> Ruling:
         scene.forward()
     scene.ready = False
     copy = scene.copy()
-    fresh_outputs = copy.forward(values)
+    # They are compared before the copy is called again, and need not be kept for later.
+    fresh_outputs = copy.borrowed(values())
     if scene.differing(fresh_outputs, outputs, scene.rearranged()):
         reason = "a fresh copy gives other outputs: it draws numbers of its own when first used"
         return skipped(reason, note=f"{scene.layer}: {reason}")
@@ -86,7 +87,7 @@ def fresh_copy(scene: Scene) -> Ruling:
     ruling = scene.judged("fresh-copy", "stale", what, gradients, fresh, KEEP)
     if ruling.state == "broken":
         return ruling
-    del values, gradients, upstream, fresh
+    del gradients, upstream, fresh
     after = scene.calls.backward(copies(scene.first.upstream))
     what = "when a copy of the layer is called between forward and backward"
     way = "keep the cache in the instance, not in the class or the module"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from .compare import Allowance, Difference, coarsest, difference, largest
 from .records import FirstCall, Ruling, broken, kept, unchanged
 from .written import written
 
-Elsewhere = tuple[Sequence[Array], Sequence[Array], list[Any]]
+Elsewhere = tuple[Callable[[], list[Array]], Sequence[Array], list[Any]]
 
 
 class Scene:
@@ -27,7 +27,7 @@ class Scene:
     hopeless: why no further clause can be judged; empty while they can.
     written: names of the arrays that the first call was seen to write into.
     slack: relative trembling of the forward that was measured and is granted to later comparisons.
-    elsewhere: values, outputs and gradients of the call at other values, until a clause has used them.
+    elsewhere: what makes the other values, outputs and gradients of the call there, until a clause has used them.
     copy_agrees: whether the copy gave the outputs that the layer itself gives.
     misread: whether the upstream was seen to be read in memory order.
     remembered: a second upstream and its gradients, until a clause has used them.
@@ -47,13 +47,16 @@ class Scene:
         self._copy: Calls | None = None
         self._spare: Target | None = None
         self._sizes: tuple[float, float] | None = None
+        self._products: float | None = None
 
     def forward(self) -> tuple[Array, ...]:
-        """The layer's forward at the check's own values."""
+        """The layer's forward at the check's own values; outputs equal to the first ones are given as those."""
         self.ready = False
         outputs = self.calls.forward(copies(self.first.values))
         self.ready = True
-        return outputs
+        first = self.first.outputs
+        alike = len(outputs) == len(first) and all(map(unchanged, outputs, first))
+        return first if alike else outputs
 
     def gradients(self, upstream: Sequence[Array]) -> list[Any]:
         """The layer's backward at the check's own values; the layer gets these very arrays."""
@@ -91,10 +94,11 @@ class Scene:
         The terms that cancel may be as large as upstream times output times input, which no gradient shows.
         """
         eps, terms = self._measure()
-        pairs = zip(self.first.upstream, self.first.outputs, strict=False)
-        inputs = max(map(largest, self.first.values), default=0.0)
-        products = max((largest(u) * largest(y) for u, y in pairs), default=0.0) * max(1.0, inputs)
-        return Allowance.rearranged(eps, factor * max(terms, products), self.slack)
+        if self._products is None:
+            pairs = zip(self.first.upstream, self.first.outputs, strict=False)
+            inputs = max(map(largest, self.first.values), default=0.0)
+            self._products = max((largest(u) * largest(y) for u, y in pairs), default=0.0) * max(1.0, inputs)
+        return Allowance.rearranged(eps, factor * max(terms, self._products), self.slack)
 
     def differing(self, now: Sequence[Any], was: Sequence[Any], allowed: Allowance | None = None) -> list[Difference]:
         """Where two answers differ, outputs or gradients; empty where they agree."""
@@ -114,6 +118,8 @@ class Scene:
         return [(name, apart) for name, apart in places if apart is not None]
 
     def _difference(self, now: Any, was: Any, allowed: Allowance | None) -> Difference | None:
+        if now is was:
+            return None
         # Most answers are equal to the bit: the allowance is worked out only for those that are not.
         if isinstance(now, np.ndarray) and isinstance(was, np.ndarray) and _alike(now, was):
             return None
@@ -168,6 +174,10 @@ def _fit(upstream: Array, shape: tuple[int, ...], size: int) -> Array:
         return np.array(upstream)
     if size <= upstream.size:
         return np.array(upstream.reshape(-1)[:size].reshape(shape))
+    if size <= 2 * upstream.size:
+        # np.resize makes whole repeats, and would hold twice the memory.
+        flat = upstream.reshape(-1)
+        return np.concatenate([flat, flat[: size - flat.size]]).reshape(shape)
     return np.resize(upstream, shape).astype(upstream.dtype, copy=False)
 
 

@@ -92,9 +92,8 @@ def _travel(scene: Scene, tour: Tour) -> None:
     for word, n in _lengths_to_try(scene, length).items():
         # Where the inputs cannot change their length together, perhaps the first one can alone.
         for places in (together, together[:1]) if len(together) > 1 and not tour.visited else (together,):
-            values = [_resized(v, axis, n) if i in places else v for i, v in enumerate(scene.first.values)]
             try:
-                _visit(scene, tour, copy, word, values)
+                _visit(scene, tour, copy, word, _values(scene, places, n))
             except LayerError as error:
                 tour.refused[word] = f"a batch of {n} raised {type(error.__cause__).__name__}"
                 continue
@@ -105,6 +104,11 @@ def _travel(scene: Scene, tour: Tour) -> None:
         what = f"after calls with {_lengths(tour.visited)} along axis {axis}, a length of {length} again"
         tour.astray += returned(scene, "other-sizes", what, copy, answer, original).findings
         tour.astray += _as_a_fresh_one(scene, tour, copy, length)
+
+
+def _values(scene: Scene, places: Sequence[int], n: int) -> list[Array]:
+    axis = scene.settings.batch_axis or 0
+    return [_resized(v, axis, n) if i in places else v for i, v in enumerate(scene.first.values)]
 
 
 def _as_a_fresh_one(scene: Scene, tour: Tour, copy: Calls, length: int) -> tuple[Finding, ...]:
@@ -136,7 +140,8 @@ def _visit(scene: Scene, tour: Tour, copy: Calls, word: str, values: Sequence[Ar
     small = word != "larger"
     own = [small or v is w for v, w in zip(values, scene.first.values, strict=True)]
     given = [np.array(v) if copied else v for v, copied in zip(values, own, strict=True)]
-    outputs = copy.forward(given)
+    # Of the larger batch nothing is kept either: its outputs are looked at before the next call.
+    outputs = copy.forward(given) if small else copy.borrowed(given)
     upstream = fitted(scene.first.upstream, outputs)
     offered = copies(upstream) if small else upstream
     gradients = copy.backward(offered)

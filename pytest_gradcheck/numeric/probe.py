@@ -126,14 +126,13 @@ class Prober:
     def _look(
         self, block: Block, claim: Claim, direction: Direction, step: float, coarse: bool = False
     ) -> tuple[list[Sums], float]:
-        whole: list[Floats] = []
-        half: list[Floats] = []
+        fourth: list[Floats] = []
         results, once = [], 0.0
         self.stencil.announce(self._pilot_moves(block, direction, step))
         try:
-            for t, kept in ((step, whole), (step / 2, half)):
+            for t in (step, step / 2):
                 plus, minus = self.stencil.pair_moved(block, direction, t)
-                results.append(sums(plus, minus, self.stencil.center, claim, kept))
+                results.append(sums(plus, minus, self.stencil.center, claim, fourth))
                 once = once or rounding(plus, minus, self.stencil.center, claim, self.noise.eps)
                 del plus, minus  # they may be as large as the layer: the next ones come after they are gone
         finally:
@@ -143,10 +142,7 @@ class Prober:
         crossed = abs(results[0].slope - 2 * results[1].slope) > 0.05 * results[0].spread
         smooth = coarse or (smooth and not crossed)
         if all(s.finite for s in results) and smooth:
-            for a, b in zip(whole, half, strict=True):
-                b *= -4.0
-                b += a
-            self.noise.observe(block.key, half, once, step, moved=results[-1].spread > 0.0)
+            self.noise.observe(block.key, fourth, once, step, moved=results[-1].spread > 0.0)
         return results, once
 
     def _estimate(

@@ -128,8 +128,8 @@ class Stencil:
         self.calls = calls
         self.values = [np.asarray(v, np.float64, order="C") for v in values]
         self.flat = [v.reshape(-1) for v in self.values]
-        self.work = [np.array(v) for v in self.values]
-        self.flat_work = [w.reshape(-1) for w in self.work]
+        self._work: list[Array] = []
+        self._flat_work: list[Floats] = []
         self.domains = list(domains)
         self.input_rounding = 2.0**-54
         #: Whether outputs must be copied, because the layer writes each into the buffer of the last.
@@ -141,6 +141,23 @@ class Stencil:
         self.units = [self._units(i) for i in range(len(self.values))]
         self.center: list[Floats] = []
         self.shapes: list[tuple[int, ...]] = []
+
+    @property
+    def work(self) -> list[Array]:
+        """The layer's copy of the values, which is perturbed in place; made where it is first needed."""
+        if not self._work:
+            self._work = [np.array(v) for v in self.values]
+            self._flat_work = [w.reshape(-1) for w in self._work]
+        return self._work
+
+    @property
+    def flat_work(self) -> list[Floats]:
+        """The same, flat."""
+        return self._flat_work if self._work else [w.reshape(-1) for w in self.work]
+
+    def rest(self) -> None:
+        """Let go of the layer's copy: it is as large as the inputs, and is made again where somebody looks closer."""
+        self._work, self._flat_work = [], []
 
     def take(self, outputs: Sequence[Array]) -> None:
         """Take over the outputs at the centre; second differences are formed with them."""
@@ -363,14 +380,19 @@ def sums(
     claim: Claim,
     keep: list[Floats] | None = None,
 ) -> Sums:
-    """Slope, spread and bend of one pair of outputs; where `keep` is given, u times the second differences go there."""
+    """Slope, spread and bend of one pair of outputs.
+
+    Where `keep` is given, u times the second differences go there; where it holds those of the pair at twice the
+    distance, they become u times the fourth differences.
+    """
     slope = spread = bend = 0.0
-    if keep is not None:
-        keep.clear()
+    fourth = bool(keep)
+    if keep is not None and not fourth:
+        keep += [np.empty(p.size) for p in plus]
     longest = min(CHUNK, max((p.size for p in plus), default=0))
     first, other = np.empty(longest), np.empty(longest)
-    for p, m, c, u in zip(plus, minus, center, claim.upstream, strict=True):
-        out = None if keep is None else np.empty(p.size)
+    for j, (p, m, c, u) in enumerate(zip(plus, minus, center, claim.upstream, strict=True)):
+        out = None if keep is None else keep[j]
         for a in range(0, p.size, CHUNK):
             b = min(a + CHUNK, p.size)
             change, second = first[: b - a], other[: b - a]
@@ -386,10 +408,11 @@ def sums(
             slope += float(np.add.reduce(change))
             spread = math.hypot(spread, norm(change))
             bend = math.hypot(bend, norm(second))
-            if out is not None:
+            if out is not None and fourth:
+                second *= -4.0
+                out[a:b] += second
+            elif out is not None:
                 out[a:b] = second
-        if keep is not None and out is not None:
-            keep.append(out)
     return Sums(slope, spread, bend)
 
 

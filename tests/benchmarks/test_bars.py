@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from benchmarks.corpus.peers.server import MissingPeerError
+from benchmarks.corpus.run import US
 from benchmarks.corpus.scale import Line
-from benchmarks.speed import bars, bars_check, bars_elsewhere, bars_pytest, bars_torch
-from benchmarks.speed.layers import Blocks
+from benchmarks.speed import bars, bars_check, bars_elsewhere, bars_pytest, bars_torch, measure
+from benchmarks.speed.layers import Blocks, case
 from benchmarks.speed.sites import sites
+from pytest_gradcheck import checking
 
 
 def test_the_command_prints_a_figure_beside_its_bar(
@@ -50,6 +52,15 @@ def test_evaluations_do_not_grow() -> None:
     assert [(bar, met) for _, _, bar, met in lines] == [("within 2", True)] * 2
 
 
+def test_a_check_holds_six_arrays_of_the_layers_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = case("elementwise", 400_000)
+    measure.outcome(US, case("elementwise", 10))
+    assert measure.beyond(US, large, "traced")[0] <= 6
+    # The twin keeps what the first call was given.
+    monkeypatch.setattr(checking, "settled", lambda first: first)
+    assert measure.beyond(US, large, "traced")[0] > 6
+
+
 def test_the_bare_loop_moves_and_puts_back() -> None:
     class Watched(Blocks):
         def forward(self, *xs: np.ndarray) -> np.ndarray:
@@ -86,6 +97,7 @@ def test_two_environments_differ_by_the_plugin_alone() -> None:
 def test_what_is_not_here_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bars_elsewhere, "find_spec", lambda module: None)
     assert [line[1] for line in bars_elsewhere.device()] == ["torch is not installed"]
+    assert [line[1] for line in bars_elsewhere.dask()] == ["dask is not installed"]
     monkeypatch.setattr(bars_pytest, "find_spec", lambda module: None)
     assert [line[1] for line in bars_pytest.two_workers()] == ["pytest-xdist is not installed"]
 
