@@ -45,6 +45,15 @@ def test_the_upstream_is_levelled_only_where_outputs_are_huge_or_minute() -> Non
     assert np.array_equal(random_upstream(y, 0, 0)[[0, 3, 4]], same)
 
 
+@pytest.mark.parametrize("factor", [1.0, 1.01])
+def test_the_smallest_numbers_there_are_are_no_infinite_slopes(factor: float) -> None:
+    tanh = Unary(np.tanh, lambda x: factor * (1 - np.tanh(x) ** 2))
+    small = Unary(lambda x: 1e-310 * np.tanh(x), lambda x: factor * 1e-310 * (1 - np.tanh(x) ** 2))
+    for report in (check(tanh, np.array([5e-324])), check(small, normal(3))):
+        assert report.verdict == ("pass" if factor == 1.0 else "fail")
+        assert not any("infinite" in note for note in report.notes)
+
+
 class Steep:
     """exp(50 x): gradients over fifty decades; those of the entries in `wrong` are off by a fiftieth."""
 
