@@ -310,7 +310,7 @@ def random_upstream(y: Array, seed: int, which: int) -> Array:
 
 
 def _levelled(upstream: Array, y: Array) -> Array:
-    """The upstream times a power of two where an output is so large or small that its square could leave the numbers."""
+    """The upstream times a power of two where an output is so large or small that its square is no normal number."""
     exponents = np.frexp(y)[1] if y.dtype.kind == "f" else np.zeros(y.shape, np.intc)
     large = np.abs(exponents) > LARGEST_EXPONENT
     return np.ldexp(upstream, np.where(large, np.minimum(-exponents, LARGEST_UPSTREAM), 0)) if large.any() else upstream
