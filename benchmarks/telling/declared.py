@@ -41,6 +41,7 @@ KNOWN = {
     "right-bump": dom.interval(-3, 3),
     "right-floor": dom.interval(-9, 9),
     "right-chirp": dom.interval(-9, 9),
+    "right-sin-1e4": dom.interval(-9, 9),
     "right-tiny-inputs": dom.interval(-1e-19, 1e-19),
     # A thousand squared is infinite in float16.
     "layer-norm-float16": dom.interval(-10, 10),
