@@ -130,6 +130,8 @@ def _alone(seed: int, layer: Any, inputs: Sequence[Array]) -> Report:
 WAYS: dict[str, type[Sitting]] = {"probes": Sitting, "every-entry": EveryEntry, "complex-step": ComplexStep}
 #: Binary exponent from which on an output's upstream is chosen to bring their product back to the size of one.
 LARGEST_EXPONENT = 256
+#: An upstream is never larger than this power of two: a slope may be of the size of one where its output is not.
+LARGEST_UPSTREAM = 1000
 #: Clauses whose breach is as often a symptom of a wrong formula as a cause of its own.
 WEAK = ("upstream",)
 
@@ -308,10 +310,10 @@ def random_upstream(y: Array, seed: int, which: int) -> Array:
 
 
 def _levelled(upstream: Array, y: Array) -> Array:
-    """The upstream divided by a power of two where an output is so large that its square could leave the numbers."""
+    """The upstream times a power of two where an output is so large or small that its square is no normal number."""
     exponents = np.frexp(y)[1] if y.dtype.kind == "f" else np.zeros(y.shape, np.intc)
     large = np.abs(exponents) > LARGEST_EXPONENT
-    return np.ldexp(upstream, np.where(large, -exponents, 0)) if large.any() else upstream
+    return np.ldexp(upstream, np.where(large, np.minimum(-exponents, LARGEST_UPSTREAM), 0)) if large.any() else upstream
 
 
 def _upstream_of(given: Any, y: Array) -> Array:

@@ -87,7 +87,8 @@ def can_be_saved(value: Any) -> bool:
 def save(replay: Replay, folder: Path, root: Path) -> Path | None:
     """Write the file and a script of a few lines beside it, both atomically; None where the point is too large.
 
-    root: the folder that the test's id starts from. The script is `STEM.py`: it shows the arrays and runs the test.
+    root: the folder that the test's id starts from. The script is `replay-STEM.py`, a name that pytest takes for no
+    test: it shows the arrays and runs the test.
     Raises OSError where nothing can be written.
     """
     if replay.size > MOST_BYTES or not all(_is_plain(array.dtype) for array in replay._arrays()):
@@ -98,7 +99,7 @@ def save(replay: Replay, folder: Path, root: Path) -> Path | None:
     members["about"] = np.array(json.dumps(about))
     with _replacing(path) as file:
         np.savez(file, **members)
-    with _replacing(path.with_suffix(".py")) as file:
+    with _replacing(path.with_name(f"replay-{path.stem}.py")) as file:
         file.write(script(path, root).encode())
     return path
 
@@ -112,11 +113,12 @@ def script(path: Path, root: Path) -> str:
         "from pathlib import Path\n\n"
         "import pytest\n"
         "from pytest_gradcheck.replay import load\n\n"
-        f"saved = Path(__file__).with_name({path.name!r}).resolve()\n"
-        "replay = load(saved)  # .inputs, .arguments and .upstream are arrays\n"
-        'print(replay.nodeid, "at", {name: value.shape for name, value in replay.arguments})\n'
-        f"os.chdir({str(root)!r})\n"
-        'sys.exit(pytest.main([f"--gradcheck-replay={saved}"]))\n'
+        'if __name__ == "__main__":\n'
+        f"    saved = Path(__file__).with_name({path.name!r}).resolve()\n"
+        "    replay = load(saved)  # .inputs, .arguments and .upstream are arrays\n"
+        '    print(replay.nodeid, "at", {name: value.shape for name, value in replay.arguments})\n'
+        f"    os.chdir({str(root)!r})\n"
+        '    sys.exit(pytest.main([f"--gradcheck-replay={saved}"]))\n'
     )
 
 

@@ -95,7 +95,8 @@ class Settings:
 
 def positive(name: str, value: Any) -> None:
     """Raise `InvalidInput` unless the value is a finite number larger than zero."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < float("inf"):
+    number: Any = value if isinstance(value, Real) and not isinstance(value, bool) else 0
+    if not 0 < number < float("inf"):
         raise _invalid(f"{name} is {value!r}: give a number larger than zero")
 
 

@@ -116,6 +116,13 @@ class Target:
         """Arrays held in the layer that no call should change (the parameters), as they are now."""
         return ()
 
+    def spoilt(self) -> Sequence[tuple[str, Array, Array]]:
+        """Name, present and given array of each input that is passed through and that the layer has written into.
+
+        Each is told once; from then on every forward gets it as it was given.
+        """
+        return ()
+
     def own_clauses(self, upstream: Sequence[Array]) -> tuple[Clause, ...]:
         """Clauses of this convention alone (accumulated gradients, `needs_input_grad`), tried after a forward.
 

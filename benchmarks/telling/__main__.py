@@ -66,7 +66,7 @@ def right_ones(names: Sequence[str], seeds: int, examples: int, show: bool, jobs
 def speed(examples: int = 101, repeats: int = 5) -> int:
     """The time of so many examples of an affine layer: whole, in its own code, in Hypothesis on the same arrays.
 
-    Seconds are the processor's, so that a busy machine does not count. One more than 100, which is
+    Seconds are the processor's, so that a busy machine does not count. It is one example more than 100, which is
     Hypothesis's own default and counts as not set: then 200 would run.
     """
     search(Telling("affine", "", lambda wrong: Timed(), SHAPES, 0), False, 0, examples)

@@ -47,7 +47,7 @@ class LabelZero(CrossEntropy):
     """Label 0 was taken for padding."""
 
     def mistaken(self, gradient: Array) -> Array:
-        return gradient * (self.labels != 0)[:, None]
+        return np.asarray(gradient * (self.labels != 0)[:, None])
 
 
 class LastLabel(CrossEntropy):

@@ -59,7 +59,7 @@ class Median(Layer):
             hit = np.zeros(n)
             hit[np.argsort(self.x, kind="stable")[(n - 1) // 2]] = 1
             return hit * upstream
-        return ((self.x == low) * 0.5 + (self.x == high) * 0.5) * upstream
+        return np.asarray(((self.x == low) * 0.5 + (self.x == high) * 0.5) * upstream)
 
 
 class EverySecond(Layer):
@@ -83,7 +83,7 @@ class RunningSum(Layer):
 
     def backward(self, upstream: Array) -> Array:
         if self.wrong:
-            return upstream + np.append(upstream[1:], 0)[: len(upstream)]
+            return np.asarray(upstream + np.append(upstream[1:], 0)[: len(upstream)])
         return np.cumsum(upstream[::-1])[::-1].copy()
 
 
@@ -134,12 +134,12 @@ class Softmax(Layer):
         (z,) = inputs
         e = np.exp(z - z.max(axis=1, keepdims=True))
         self.p = e / e.sum(axis=1, keepdims=True)
-        return self.p
+        return np.asarray(self.p)
 
     def backward(self, upstream: Array) -> Array:
         if self.wrong and self.p.shape[1] == 2:
-            return upstream * self.p * (1 - self.p)
-        return self.p * (upstream - (upstream * self.p).sum(axis=1, keepdims=True))
+            return np.asarray(upstream * self.p * (1 - self.p))
+        return np.asarray(self.p * (upstream - (upstream * self.p).sum(axis=1, keepdims=True)))
 
 
 class Correlation(Layer):

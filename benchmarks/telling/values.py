@@ -15,7 +15,7 @@ def _softplus(x: Array) -> Array:
 
 def _sigmoid(x: Array) -> Array:
     e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    return np.asarray(np.where(x >= 0, 1, e) / (1 + e))
 
 
 def _sinc(x: Array) -> Array:
@@ -41,12 +41,12 @@ class RowMaximum(Layer):
 
     def forward(self, *inputs: Array) -> Array:
         (self.x,) = inputs
-        return self.x.max(axis=1)
+        return np.asarray(self.x.max(axis=1))
 
     def backward(self, upstream: Array) -> Array:
         best = self.x == self.x.max(axis=1, keepdims=True)
         share = 1 if self.wrong else best.sum(axis=1, keepdims=True)
-        return best * upstream[:, None] / share
+        return np.asarray(best * upstream[:, None] / share)
 
 
 class Larger(Layer):
@@ -68,7 +68,7 @@ class Deviation(Layer):
 
     def forward(self, *inputs: Array) -> Array:
         (self.x,) = inputs
-        return np.sqrt(self.x.var() + 0.01)
+        return np.asarray(np.sqrt(self.x.var() + 0.01))
 
     def backward(self, upstream: Array) -> Array:
         centred = self.x - self.x.mean()
@@ -76,7 +76,7 @@ class Deviation(Layer):
         if self.wrong and not self.x.var() > 0:
             out = np.zeros(())
         with np.errstate(all="ignore"):
-            return upstream * centred / (self.x.size * out)
+            return np.asarray(upstream * centred / (self.x.size * out))
 
 
 class Quotient(Layer):
@@ -84,7 +84,7 @@ class Quotient(Layer):
 
     def forward(self, *inputs: Array) -> Array:
         self.x, self.y = inputs
-        return self.x / (1 + self.y**2)
+        return np.asarray(self.x / (1 + self.y**2))
 
     def backward(self, upstream: Array) -> Any:
         below = 1 + self.y**2
@@ -105,7 +105,7 @@ class Spread(Layer):
         top, bottom = self.x == self.x.max(), self.x == self.x.min()
         if self.wrong:
             return np.where(top, upstream / top.sum(), np.where(bottom, -upstream / bottom.sum(), 0.0))
-        return upstream * (top / top.sum() - bottom / bottom.sum())
+        return np.asarray(upstream * (top / top.sum() - bottom / bottom.sum()))
 
 
 class Unit(Layer):
@@ -114,11 +114,11 @@ class Unit(Layer):
     def forward(self, *inputs: Array) -> Array:
         (self.x,) = inputs
         self.length = np.sqrt((self.x**2).sum() + 1.0)
-        return self.x / self.length
+        return np.asarray(self.x / self.length)
 
     def backward(self, upstream: Array) -> Array:
         length = min(self.length, 10.0) if self.wrong else self.length
-        return upstream / length - self.x * (self.x @ upstream) / self.length**3
+        return np.asarray(upstream / length - self.x * (self.x @ upstream) / self.length**3)
 
 
 BUGS = [

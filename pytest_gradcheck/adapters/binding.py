@@ -39,8 +39,8 @@ class Inputs:
     """
 
     __slots__ = (
-        "_constants", "_kinds", "_plain", "_template", "arguments", "leaves", "names", "owner", "passed_through",
-        "wide",
+        "_constants", "_kinds", "_originals", "_plain", "_restored", "_template", "arguments", "leaves", "names",
+        "owner", "passed_through", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +55,9 @@ class Inputs:
         self._plain = judge is None and all(type(value) is np.ndarray and value.dtype.kind == "f" for value in values)
         self.wide = False
         self._constants: list[Any] = []
+        #: The caller's arrays among the constants by position, and those of them that the layer writes into.
+        self._originals: dict[int, tuple[str, Array]] = {}
+        self._restored: tuple[int, ...] = ()
         self._kinds: list[str] = []
         self.passed_through: tuple[tuple[str, str], ...] = ()
         if self._plain:
@@ -75,6 +78,8 @@ class Inputs:
                 if value is None:
                     passed.append((path, reason))
                     self._kinds.append("constant")
+                    if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fciub":
+                        self._originals[len(self._constants)] = path, leaf
                     self._constants.append(keep(leaf))
                 else:
                     self.leaves.append(leaf)
@@ -104,9 +109,21 @@ class Inputs:
         """The inputs with these leaves, arrays of any framework, where the differentiated ones were."""
         if self._plain:
             return tuple(leaves)
+        for i in self._restored:
+            self._constants[i] = self._originals[i][1].copy()
         given, constants = iter(leaves), iter(self._constants)
         filled = (next(constants) if kind == "constant" else next(given) for kind in self._kinds)
         return tuple(tree.rebuild(top, filled) for top in self._template)
+
+    def spoilt(self) -> list[tuple[str, Array, Array]]:
+        """Name, present and given array of each constant that the layer wrote into; each forward gets it as it was."""
+        found = []
+        for i, (name, was) in self._originals.items():
+            now = self._constants[i]
+            if isinstance(now, np.ndarray) and i not in self._restored and not np.array_equal(now, was, equal_nan=True):
+                found.append((name, now.copy(), was))
+                self._restored = (*self._restored, i)
+        return found
 
     def gradients(self, returned: Any) -> list[Any]:
         """What backward returned, one per argument; where the number is wrong, as it was returned.
@@ -237,6 +254,8 @@ def own_copy(constant: Any) -> Any:
     """A constant that the layer may write into without the caller's array changing."""
     if foreign.home(constant) == "torch":
         return constant.detach().clone()
+    if isinstance(constant, list):  # of numbers, or it would have been taken apart
+        return copy.deepcopy(constant)
     return constant.copy() if isinstance(constant, np.ndarray) else constant
 
 
@@ -273,6 +292,7 @@ def find_named(gradients: dict[Any, Any], name: str) -> Any:
     return None
 
 
+@lru_cache(maxsize=2048)
 def gradient_names(name: str) -> tuple[str, ...]:
     """The names under which authors hold the gradient of an argument, the plainest first.
 

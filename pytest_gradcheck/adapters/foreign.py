@@ -41,13 +41,13 @@ def plain(leaf: Any) -> Any:
 
 
 def is_floats(leaf: Any) -> bool:
-    """Whether this is an array of floats, numpy's or another library's."""
+    """Whether this is an array of floats or complex numbers, numpy's or another library's."""
     if isinstance(leaf, np.ndarray):
-        return bool(leaf.dtype.kind == "f")
+        return bool(leaf.dtype.kind in "fc")
     where = home(leaf)
     if where == "torch":
-        return bool(leaf.is_floating_point())
-    return where == "jax" and (leaf.dtype.kind == "f" or str(leaf.dtype) == "bfloat16")
+        return bool(leaf.is_floating_point() or leaf.is_complex())
+    return where == "jax" and (leaf.dtype.kind in ("f", "c") or str(leaf.dtype) == "bfloat16")
 
 
 def is_array(leaf: Any) -> bool:

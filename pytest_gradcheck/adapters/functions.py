@@ -23,6 +23,10 @@ class FunctionsTarget(Bound):
         self.name = name_of(self.function)
         self.bind(Inputs(inputs, input_names(self.signature, len(inputs)), owner=self.name))
 
+    def spoilt(self) -> Sequence[tuple[str, Array, Array]]:
+        """What the layer wrote into among the inputs that are passed through."""
+        return self.inputs.spoilt()
+
     @property
     def function(self) -> Callable[..., Any]:
         """What is called with the inputs."""

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from pytest_gradcheck.errors import InvalidInput, LayerError
+from pytest_gradcheck.errors import InvalidInput, LayerError, UnknownLayer
 from pytest_gradcheck.target import Argument, Array, Target
 from pytest_gradcheck.verdict import Clause
 
 from . import foreign, places, trial
-from .binding import find_named, gradient_names
+from .binding import as_shown, find_named, gradient_names, to_complex, to_real
 from .objects import ObjectTarget, missing
 from .places import RETURNED, AbsentError, Path, Place
 
@@ -35,6 +35,7 @@ class ModuleTarget(ObjectTarget):
     accumulates: whether backward adds to the gradients it holds; None where the author does not say, then a method
         that sets them to zero says so.
     restart: whether each forward starts from the layer as it was given, for layers that keep a history of their calls.
+    left: arrays in it that have no gradient.
     """
 
     convention = "object with forward, backward and parameters"
@@ -47,6 +48,7 @@ class ModuleTarget(ObjectTarget):
         held: Sequence[Place],
         accumulates: bool | None = None,
         restart: bool = False,
+        left: Sequence[Place] = (),
     ) -> None:
         super().__init__(copy_of(layer), inputs, kwargs)
         self.held = tuple(held)
@@ -62,7 +64,7 @@ class ModuleTarget(ObjectTarget):
         ]
         self.positions = (*self.positions, *(argument.name for argument in parameters))
         self.arguments = (*self.arguments, *parameters)
-        self.passed_through = (*self.passed_through, *places.without_gradient(layer, self.held))
+        self.passed_through = (*self.passed_through, *places.without_gradient(layer, self.held, left))
         #: What the author holds, to make what the layer is given like it.
         self.own = [places.look(layer, place.path) for place in self.held]
         self.note_coarse(self.own)
@@ -78,6 +80,7 @@ class ModuleTarget(ObjectTarget):
         return super().forward(values[:first])
 
     def _set(self, place: Place, own: Any, value: Array) -> None:
+        value = to_complex(value) if _is_complex(own) else value
         current = places.look(self.layer, place.path)
         if isinstance(current, float):
             # A plain number: no other name can share it.
@@ -122,9 +125,16 @@ class ModuleTarget(ObjectTarget):
     def _gradients(self, upstream: Sequence[Array]) -> list[Any]:
         returned = self.pull(upstream)
         if any(place.gradients == RETURNED for place in self.held):
-            return self.scaled(self._returned(returned), upstream)
-        held = [self._held_gradient(place) for place in self.held]
-        return self.scaled([*self.inputs.gradients(returned), *held], upstream)
+            gradients = self._returned(returned)
+        else:
+            gradients = [*self.inputs.gradients(returned), *(self._held_gradient(place) for place in self.held)]
+        first = max(0, len(gradients) - len(self.held))
+        # As inputs are: complex numbers are shown as two real ones each.
+        held = [
+            as_shown(gradient, np.shape(own)) if _is_complex(own) else gradient
+            for gradient, own in zip(gradients[first:], self.own, strict=False)
+        ]
+        return self.scaled([*gradients[:first], *held], upstream)
 
     def _returned(self, returned: Any) -> list[Any]:
         if isinstance(returned, dict):
@@ -145,6 +155,10 @@ class ModuleTarget(ObjectTarget):
             # A copy: the layer may write its next gradient into the same array.
             found = foreign.plain(found)
             return found.copy() if isinstance(found, np.ndarray) else found
+        if len(place.gradients) == 1:
+            where = ".".join(map(str, place.gradients[0]))
+            words = f"after backward there is no {where}, where the gradient of {place.name} is said to be"
+            self.remarks = (*(remark for remark in self.remarks if remark != words), words)
         return None
 
     def _zero(self) -> None:
@@ -184,8 +198,13 @@ class ModuleTarget(ObjectTarget):
 
 
 def _array_at(layer: Any, place: Place) -> Array:
-    """The array at a place; of a plain number one without axes."""
-    return np.asarray(foreign.plain(places.look(layer, place.path)))
+    """The array at a place as real numbers; of a plain number one without axes."""
+    array: Array = np.asarray(foreign.plain(places.look(layer, place.path)))
+    return to_real(array) if array.dtype.kind == "c" else array
+
+
+def _is_complex(leaf: Any) -> bool:
+    return "complex" in str(getattr(leaf, "dtype", ""))
 
 
 def zeroing_of(layer: Any) -> str | None:
@@ -242,27 +261,28 @@ def adapt(layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Target
     if missing(layer) is not None:
         return None
     layer = started(layer, inputs, kwargs)
-    held = found(layer, inputs, kwargs)
+    held, left = found(layer, inputs, kwargs)
     # A layer without parameters may keep its inputs until it is told to forget them.
     if held or zeroing_of(layer):
-        return ModuleTarget(layer, inputs, kwargs, held)
-    left = places.without_gradient(layer, ())
-    if not left:
+        return ModuleTarget(layer, inputs, kwargs, held, left=left)
+    if not (unchecked := places.without_gradient(layer, held, left)):
         return None
     target = ObjectTarget(layer, inputs, kwargs)
-    target.passed_through = (*target.passed_through, *left)
+    target.passed_through = (*target.passed_through, *unchecked)
     return target
 
 
-def found(layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Place]:
-    """The parameters of a layer by the names in use; a trial tells where backward has yet to make a gradient."""
-    held = places.find(layer)
-    left = [*places.unpaired(layer), *places.numbers(layer)]
-    if not left:
-        return held
-    more = trial.places_after_backward(layer, copy_of(layer), inputs, kwargs, left)
+def found(layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Place], list[Place]]:
+    """The parameters of a layer, and what has no gradient; a trial tells where backward has yet to make one."""
+    held, left = places.find(layer)
+    doubtful = [place for place in held if places.is_doubtful(layer, place)]
+    tried = [*left, *places.numbers(layer), *doubtful]
+    if not tried:
+        return held, left
+    more = trial.places_after_backward(layer, copy_of(layer), inputs, kwargs, tried)
+    held, left = [place for place in held if place not in doubtful], [*left, *doubtful]
     # What backward returns is read as a whole: either all parameters are there, or none.
-    return held + [place for place in more if not held or place.gradients != RETURNED]
+    return held + [place for place in more if not held or place.gradients != RETURNED], left
 
 
 def declared(
@@ -274,10 +294,16 @@ def declared(
     accumulates: bool | None = None,
     restart: bool = False,
 ) -> ModuleTarget:
-    """The target of `declare.module`; InvalidInput where a declared name is not there."""
+    """The target of `declare.module`; InvalidInput where a declared name is not there, UnknownLayer for no layer."""
+    if (why := missing(layer)) is not None:
+        shown = f"{type(layer).__name__} is no module ({why})"
+        raise UnknownLayer(f"{shown}: give declare.module an object with forward and backward")
     layer = started(layer, inputs, kwargs)
-    held = found(layer, inputs, kwargs) if parameters is None else _declared_places(layer, parameters, gradients)
-    return ModuleTarget(layer, inputs, kwargs, held, accumulates, restart)
+    if parameters is None:
+        held, left = found(layer, inputs, kwargs)
+    else:
+        held, left = _declared_places(layer, parameters, gradients), places.find(layer)[1]
+    return ModuleTarget(layer, inputs, kwargs, held, accumulates, restart, left)
 
 
 def _declared_places(layer: Any, parameters: Any, gradients: Any) -> list[Place]:

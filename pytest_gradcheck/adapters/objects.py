@@ -26,6 +26,10 @@ class ObjectTarget(Bound):
         self.name = type(layer).__name__
         self.bind(Inputs(inputs, input_names(forward_of(layer), len(inputs)), owner=self.name))
 
+    def spoilt(self) -> Sequence[tuple[str, Array, Array]]:
+        """What the layer wrote into among the inputs that are passed through."""
+        return self.inputs.spoilt()
+
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at these values."""
         out = forward_of(self.layer)(*self.inputs.rebuilt(values), **self.kwargs)

@@ -30,6 +30,10 @@ class PairTarget(Bound):
         self.name = pair_name(layer[0])
         self.bind(Inputs(inputs, input_names(layer[0], len(inputs)), owner=self.name))
 
+    def spoilt(self) -> Sequence[tuple[str, Array, Array]]:
+        """What the layer wrote into among the inputs that are passed through."""
+        return self.inputs.spoilt()
+
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at these values; the cache is kept."""
         returned = self.layer[0](*self.inputs.rebuilt(values), **self.kwargs)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
+import numpy as np
+
 from . import foreign
 from .binding import gradient_names
 from .reading import stored
@@ -39,21 +41,27 @@ class Place:
     gradients: tuple[Path, ...]
 
 
-def find(layer: Any) -> list[Place]:
-    """The parameters of a layer that have a place for their gradient.
+def find(layer: Any) -> tuple[list[Place], list[Place]]:
+    """The parameters of a layer that have a place for their gradient, and the float arrays that have none.
 
     What properties give is asked where nothing else is found: mostly they gather what is found where it lies.
     """
-    held = [place for place in _find(layer, (), {id(layer)}) if place.gradients]
-    gradients = _gradient_books(layer)
-    if held or not gradients:
-        return held
-    return [place for name in PARAMETER_BOOKS for place in _in_book(_property(layer, name), name, gradients)]
+    every = list(_find(layer, (), {id(layer)}))
+    held, left = [place for place in every if place.gradients], [place for place in every if not place.gradients]
+    gradients = [] if held else _gradient_books(layer)
+    gathered = PARAMETER_BOOKS if gradients else ()
+    return [*held, *(p for name in gathered for p in _in_book(_property(layer, name), name, gradients))], left
 
 
-def unpaired(layer: Any) -> list[Place]:
-    """Float arrays that a layer holds without a place for a gradient, in the names that are known."""
-    return [place for place in _find(layer, (), {id(layer)}) if not place.gradients]
+def is_doubtful(layer: Any, place: Place) -> bool:
+    """Whether what has the name of a gradient may be something else: no method assigns it, and it is not zero.
+
+    Points in time `t` and the steps between them, `dt`, are called so too.
+    """
+    if len(place.path) > 1 or any(len(path) > 1 or path[0] in stored(type(layer)).later for path in place.gradients):
+        return False
+    beside = [foreign.plain(look(layer, path)) for path in place.gradients if _there(layer, path)]
+    return any(isinstance(array, np.ndarray) and array.any() for array in beside)
 
 
 def numbers(layer: Any) -> list[Place]:
@@ -81,7 +89,7 @@ def books(layer: Any) -> dict[str, Any]:
 
 def _property(layer: Any, name: str) -> Any:
     """What a property gives, where it gives the layer's own arrays and not copies of them."""
-    if not _is_property(type(layer), name):
+    if name not in stored(type(layer)).properties:
         return None
     try:
         first, second = getattr(layer, name), getattr(layer, name)
@@ -92,13 +100,8 @@ def _property(layer: Any, name: str) -> Any:
 
 
 def _gradient_books(layer: Any) -> list[str]:
-    held, code = attributes(layer), stored(type(layer)).anywhere
-    return [name for name in GRADIENT_BOOKS if name in held or name in code or _is_property(type(layer), name)]
-
-
-def _is_property(kind: type, name: str) -> bool:
-    # As inspect.getattr_static finds it, in a tenth of the time: this is asked of every layer, several times.
-    return isinstance(next((vars(k)[name] for k in kind.__mro__ if name in vars(k)), None), property)
+    held, code = attributes(layer), stored(type(layer))
+    return [name for name in GRADIENT_BOOKS if name in held or name in code.anywhere or name in code.properties]
 
 
 def _find(layer: Any, prefix: Path, seen: set[int]) -> Iterator[Place]:
@@ -156,8 +159,11 @@ def _there(layer: Any, path: Path) -> bool:
 HELD = "held in the layer, without a gradient beside it"
 
 
-def without_gradient(layer: Any, held: Sequence[Place]) -> list[tuple[str, str]]:
-    """(name, reason) of arrays that a layer holds, or has among its parameters, and that have no gradient."""
+def without_gradient(layer: Any, held: Sequence[Place], left: Sequence[Place]) -> list[tuple[str, str]]:
+    """(name, reason) of arrays that a layer holds, or has among its parameters, and that have no gradient.
+
+    held: the parameters that have one. left: what `find` has found without.
+    """
     known = {place.path for place in held}
     booked = [
         (str(keys[-1]), "held among the parameters, without a place for a gradient")
@@ -167,7 +173,7 @@ def without_gradient(layer: Any, held: Sequence[Place]) -> list[tuple[str, str]]
         if (book, *keys) not in known
     ]
     names = {name for name, _ in booked}
-    alone = [place for place in unpaired(layer) if place.path not in known and place.name not in names]
+    alone = [place for place in left if place.path not in known and place.name not in names]
     return booked + [(place.name, HELD) for place in alone]
 
 

@@ -18,13 +18,16 @@ FORWARDS = ("forward", "__call__")
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Names of attributes that the methods of a class assign.
+    """Names of attributes that the methods of a class assign, and those of its properties.
 
-    anywhere: in all of them. forward: in forward, where caches are made.
+    anywhere: in all of them. later: in all but the constructor. forward: in forward, where caches are made.
+    properties: names of the class's properties.
     """
 
     anywhere: frozenset[str]
+    later: frozenset[str]
     forward: frozenset[str]
+    properties: frozenset[str]
 
 
 _read: WeakKeyDictionary[type, Stored] = WeakKeyDictionary()
@@ -34,12 +37,17 @@ def stored(kind: type) -> Stored:
     """What the methods of a class assign, those that it inherits included, and not those that it has replaced."""
     if kind not in _read:
         anywhere: set[str] = set()
+        later: set[str] = set()
         forward: set[str] = set()
+        properties = set()
         for name in {name for owner in kind.__mro__[:-1] for name in vars(owner)}:
+            if isinstance(next(owner.__dict__[name] for owner in kind.__mro__ if name in owner.__dict__), property):
+                properties.add(name)
             names = {word for method in _in_use(kind, name) for code in _codes(method) for word in _assigned(code)}
             anywhere |= names
+            later |= names if name != "__init__" else set()
             forward |= names if name in FORWARDS else set()
-        _read[kind] = Stored(frozenset(anywhere), frozenset(forward))
+        _read[kind] = Stored(*map(frozenset, (anywhere, later, forward, properties)))
     return _read[kind]
 
 

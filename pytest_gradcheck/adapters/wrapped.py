@@ -56,6 +56,10 @@ class Wrapped(Target):
         """Those of the inner target."""
         return self.inner.parameters()
 
+    def spoilt(self) -> Sequence[tuple[str, Array, Array]]:
+        """That of the inner target."""
+        return self.inner.spoilt()
+
     def own_clauses(self, upstream: Sequence[Array]) -> tuple[Clause, ...]:
         """Those of the inner target."""
         return self.inner.own_clauses(upstream)

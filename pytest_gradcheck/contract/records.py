@@ -29,6 +29,7 @@ class FirstCall:
     held: copies of `target.parameters()` from before the first call.
     changed_by_forward: positions in `given` that forward had already changed when backward was called.
     written: names of the arrays that the layer wrote into, once that was judged and the copies were let go.
+    spoilt: stage, name, array afterwards and before, of inputs that are passed through and were written into.
     """
 
     calls: Calls
@@ -42,6 +43,7 @@ class FirstCall:
     held: tuple[Array, ...] = ()
     changed_by_forward: tuple[int, ...] = ()
     written: frozenset[str] | None = None
+    spoilt: tuple[tuple[str, str, Array, Array], ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -65,12 +67,15 @@ def begin(
     given = tuple(np.array(value) for value in values)
     outputs = calls.forward(given)
     changed = tuple(i for i, (now, was) in enumerate(zip(given, values, strict=True)) if not unchanged(now, was))
+    spoilt = [("forward", *told) for told in calls.target.spoilt()]
     upstream = tuple(upstream_for(outputs))
     given_upstream = tuple(np.array(array) for array in upstream)
     gradients = calls.backward(given_upstream)
+    spoilt += [("backward", *told) for told in calls.target.spoilt()]
     return FirstCall(
-        calls, untouched, tuple(values), upstream, outputs, gradients, given, given_upstream, held, changed
-    )
+        calls, untouched, tuple(values), upstream, outputs, gradients, given, given_upstream, held, changed,
+        spoilt=tuple(spoilt),
+    )  # fmt: skip
 
 
 def unchanged(now: Array, was: Array) -> bool:

@@ -91,12 +91,13 @@ class Scene:
     def rearranged(self, factor: float = 1.0) -> Allowance:
         """What two runs may differ by whose sums ran in another order; `factor` when both are scaled by it.
 
-        The terms that cancel may be as large as upstream times output, which no gradient shows.
+        The terms that cancel may be as large as upstream times output times input, which no gradient shows.
         """
         eps, terms = self._measure()
         if self._products is None:
             pairs = zip(self.first.upstream, self.first.outputs, strict=False)
-            self._products = max((largest(u) * largest(y) for u, y in pairs), default=0.0)
+            inputs = max(map(largest, self.first.values), default=0.0)
+            self._products = max((largest(u) * largest(y) for u, y in pairs), default=0.0) * max(1.0, inputs)
         return Allowance.rearranged(eps, factor * max(terms, self._products), self.slack)
 
     def differing(self, now: Sequence[Any], was: Sequence[Any], allowed: Allowance | None = None) -> list[Difference]:

@@ -25,6 +25,7 @@ def inputs(first: FirstCall, settings: Settings) -> Ruling:
         if not unchanged(now, was):
             stage = "forward" if i in first.changed_by_forward else "backward"
             found.append(_written(first, stage, name, now, was, "mutation-inputs"))
+    found += [_written(first, stage, name, now, was, "mutation-inputs") for stage, name, now, was in first.spoilt]
     return broken("compared with copies", *found) if found else kept("as they were after forward and backward")
 
 

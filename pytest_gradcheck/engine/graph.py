@@ -23,6 +23,8 @@ def topological_order(output: Node, stop: Iterable[Node] = ()) -> tuple[Node, ..
     Operands are visited in their order, so the same expression always gives the same order. Nodes in `stop` are
     listed, and what lies behind them is not.
     """
+    if not isinstance(output, Node):
+        raise TypeError(f"an output is a node, made of sources by operations: got {type(output).__name__}")
     cut = set(stop)
     order: dict[Node, None] = {}
     # Each node is met twice: once to see its operands, once to be listed behind them.
@@ -237,6 +239,8 @@ def gradient(output: Node, inputs: Node | Sequence[Node], upstream: Any = None) 
 
 
 def _refuse_constant(node: Node) -> None:
+    if not isinstance(node, Node):
+        raise TypeError(f"gradients are taken by nodes: got {type(node).__name__}")
     if node.is_constant:
         raise ValueError(f"{node!r} has no gradient: make it a source to differentiate by it")
 

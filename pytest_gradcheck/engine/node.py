@@ -6,6 +6,7 @@ never a gradient: gradients are returned by a backward pass, so two passes canno
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -182,7 +183,7 @@ def source(value: Any, name: str | None = None) -> Node:
 
     Raises TypeError where the value is not made of real numbers.
     """
-    array = np.array(value)
+    array = _array(value, name or "a source")
     if array.dtype.kind not in "fiub":
         raise TypeError(f"a source is made of real numbers: got {array.dtype} for {name or 'a source'}")
     if array.dtype.kind != "f":
@@ -197,7 +198,17 @@ def sources(**values: Any) -> tuple[Node, ...]:
 
 def constant(value: Any, name: str | None = None) -> Node:
     """A value without a gradient: labels, a mask, a fixed number. Numbers and arrays in expressions become such."""
-    return Node(np.array(value), name=name, is_constant=True)
+    return Node(_array(value, name or "a constant"), name=name, is_constant=True)
+
+
+def _array(value: Any, what: str) -> Array:
+    masked: Any = sys.modules.get("numpy.ma")
+    if masked is not None and isinstance(value, masked.MaskedArray) and masked.is_masked(value):
+        raise TypeError(f"{what} is a masked array, of which some entries are hidden: fill or compress it")
+    try:
+        return np.array(value)
+    except ValueError:
+        raise TypeError(f"{what} has rows of unequal lengths: give an array") from None
 
 
 def build(operation: Operation, operands: Sequence[Any], parameters: Mapping[str, Any]) -> Node:
@@ -226,7 +237,7 @@ def _as_node(operand: Any, number: np.dtype[Any]) -> Node:
         return operand
     if isinstance(operand, (int, float)) and not isinstance(operand, bool):
         return Node(np.array(operand, dtype=number), is_constant=True)
-    array = np.array(operand)
+    array = _array(operand, "an operand")
     if array.dtype.kind not in "fiub":
         raise TypeError(f"an operand is a node, an array of real numbers or a number: got {type(operand).__name__}")
     return Node(array, is_constant=True)

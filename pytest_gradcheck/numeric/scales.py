@@ -126,7 +126,7 @@ def units(x: Floats) -> float | Floats:
             out[(exponents >= low) & (exponents <= high) & (x != 0.0)] = own.typical()
     # Nothing tells the scale of a zero among numbers of very different size: the middle one is taken.
     middle = spectrum.orders[np.searchsorted(np.cumsum(spectrum.counts), spectrum.counts.sum() / 2)]
-    out[x == 0.0] = np.exp2(middle - 1.0)
+    out[np.abs(x) <= NOTHING] = np.exp2(middle - 1.0)
     return out
 
 

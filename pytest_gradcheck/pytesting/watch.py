@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from .running import Running
 
-#: Checks of one process of which exhibits are collected: pictures of more would be too many for a page.
+#: Checks of one process of which exhibits are collected, right ones and others: pictures of more are too many.
 MOST_SHOWN = 200
-#: How many there are so far.
-SHOWN = pytest.StashKey[int]()
+#: How many there are so far, of each of the two.
+SHOWN = pytest.StashKey[dict[bool, int]]()
 #: The replay that this session was asked for; see `replaying`.
 REPLAY = pytest.StashKey["Replay"]()
 
@@ -112,13 +112,22 @@ class Watch:
             from pytest_gradcheck.exhibits.maps import text_of
 
             lines = text_of(check)
-        if self._folder is not None and self._stash.setdefault(SHOWN, 0) < MOST_SHOWN:
-            self._stash[SHOWN] += 1
-            from pytest_gradcheck.exhibits import collect
-            from pytest_gradcheck.verdict import plain
-
-            exhibits = plain(collect(check))
+        if self._folder is not None:
+            exhibits = self._exhibits(check, report.passed)
         self._seen = report.verdict, exhibits, lines
+
+    def _exhibits(self, check: Check, passed: bool) -> dict[str, Any]:
+        from pytest_gradcheck.exhibits import collect
+        from pytest_gradcheck.verdict import plain
+
+        shown = self._stash.setdefault(SHOWN, {})
+        shown[passed] = shown.get(passed, 0) + 1
+        # Right ones may come first, and must not take the place of the wrong ones.
+        if shown[passed] > MOST_SHOWN:
+            why = f"pictures: they are made of the first {MOST_SHOWN} checks that are not right"
+            return {} if passed else {"arguments": [], "graph": None, "missing": [why]}
+        found: dict[str, Any] = plain(collect(check))
+        return found
 
     def extra(self, report: Report) -> dict[str, Any]:
         """What goes into the report's `extra`: `exhibits`, `map`, and `page`, the place of the check on the page."""

@@ -99,6 +99,8 @@ def numbers(values: Sequence[Any]) -> list[float]:
 
 
 def _entries(axes: Axes, entries: Exhibit) -> None:
+    from matplotlib.ticker import NullLocator
+
     declared, numeric = numbers(entries["declared"]), numbers(entries["numeric"])
     finite = [abs(v) for v in (*declared, *numeric) if math.isfinite(v)] or [1.0]
     largest = max(finite) or 1.0
@@ -112,11 +114,13 @@ def _entries(axes: Axes, entries: Exhibit) -> None:
                 markeredgewidth=0, alpha=0.75, label=words, zorder=2 if state == "right" else 3,
             )  # fmt: skip
     if nonzero[len(nonzero) // 2] < 1e-3 * largest:
-        scale = {"linthresh": max(nonzero[len(nonzero) // 4], 1e-12 * largest)}
-        axes.set_xscale("symlog", **scale)
-        axes.set_yscale("symlog", **scale)
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(lambda value, _: f"{value:.0e}" if value else "0")
+        least = max(nonzero[len(nonzero) // 4], 1e-12 * largest)
+        axes.set_xscale("symlog", linthresh=least)
+        axes.set_yscale("symlog", linthresh=least)
+        for axis, values in ((axes.xaxis, numeric), (axes.yaxis, declared)):
+            ticks = _signed_decades(values, least)
+            axis.set_ticks(ticks, labels=[f"{tick:.0e}" if tick else "0" for tick in ticks])
+            axis.set_minor_locator(NullLocator())
     else:
         axes.margins(0.08)
         axes.ticklabel_format(scilimits=(-3, 4))
@@ -210,10 +214,19 @@ def _sweep(axes: Axes, sweep: Exhibit) -> None:
     axes.set_yticks(_decades(low, high), labels=map(_power, _decades(low, high)))
 
 
-def _decades(low: float, high: float) -> list[float]:
-    """At most eight powers of ten between two numbers."""
+def _decades(low: float, high: float, most: int = 8) -> list[float]:
+    """At most so many powers of ten between two numbers."""
     first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
-    return [10.0**power for power in range(first, last + 1, max(1, math.ceil((last - first) / 7)))]
+    return [10.0**power for power in range(first, last + 1, max(1, math.ceil((last - first) / (most - 1))))]
+
+
+def _signed_decades(values: Sequence[float], least: float) -> list[float]:
+    """Zero, and at most three powers of ten to each side on which there are values beyond the least."""
+    ticks = [0.0]
+    for sign in (1.0, -1.0):
+        largest = max((sign * v for v in values if math.isfinite(v)), default=0.0)
+        ticks += [sign * power for power in _decades(least, largest, 3)] if largest > least else []
+    return sorted(ticks)
 
 
 def _power(value: float) -> str:
@@ -235,7 +248,7 @@ def _sweep_words(sweep: Exhibit, argument: Exhibit) -> str:
     apart = abs(declared - best)
     if apart > 10 * max(number(sweep["bar"]), near):
         return f"{told}; from the declared {declared:.6g} they stay {apart:.1g} away at every good step"
-    return f"{told}, and of the declared {declared:.6g}"
+    return f"{told}; the declared is {declared:.6g}"
 
 
 def _slopes(axes: Axes, slopes: Exhibit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 from pytest_gradcheck.verdict import ArgumentResult, Entry, Finding, Report
 
@@ -93,7 +94,19 @@ def entry_table(finding: Finding) -> list[str]:
     for index, e in zip(indices, worst, strict=True):
         lines.append(f"    {index:<{width}}{e.declared:>16.8g}{e.numeric:>16.8g}{e.error:>11.2g}{e.bar:>10.1g}")
     rest = max(finding.count, len(finding.entries)) - len(worst)
-    return [*lines, *(f"    {line.strip()}" for line in more(rest, "entry", "entries"))]
+    return [*lines, *(f"    {line}" for line in the_rest(finding, worst, rest))]
+
+
+def the_rest(finding: Finding, worst: Sequence[Entry], rest: int) -> list[str]:
+    """How many entries more are wrong, and which where some are not: so every one of up to twenty is named."""
+    count = [line.strip() for line in more(rest, "entry", "entries")]
+    shown = {entry.index for entry in worst}
+    left = [str(list(index)) for index in finding.indices if index not in shown]
+    if not count or finding.count == finding.total or len(left) != rest:
+        return count
+    # No line ends inside an index.
+    kept = ", ".join(index.replace(" ", "\xa0") for index in left)
+    return [line.replace("\xa0", " ") for line in wrap(f"{count[0]}: {kept}", WIDEST - 4, subsequent_indent="  ")]
 
 
 def worst_entry(finding: Finding) -> str:

@@ -302,8 +302,10 @@ def _concluding(test: Callable[..., Any], run: Run) -> Callable[..., Any]:
         except Unsatisfiable:
             if tally.judged:
                 raise
-        if not tally.judged and (tally.inconclusive or tally.discarded):
-            raise GradientInconclusive(f"no example was judged: {tally}")
+        if not tally.judged:
+            none = not (tally.inconclusive or tally.discarded)
+            why = "none was generated, and sizes may be too large for that" if none else str(tally)
+            raise GradientInconclusive(f"no example was judged: {why}")
 
     concluded.gradcheck_tally = tally  # type: ignore[attr-defined]
     concluded.gradcheck_run = run  # type: ignore[attr-defined]

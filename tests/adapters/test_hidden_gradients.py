@@ -212,6 +212,49 @@ def test_a_replaced_backward_makes_no_gradients() -> None:
         assert check(kind(), normal(4, 3)).passed
 
 
+class Clocked:
+    """Steps `dt` between points in time `t`: no gradient, in spite of its name. W has one, written in place."""
+
+    factor = 1.0
+
+    def __init__(self) -> None:
+        self.t, self.dt = np.linspace(0.0, 1.0, 3), np.full(3, 0.5)
+        self.W, self.dW = normal(3, 2), np.ones((3, 2))
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        return (x * self.t * self.dt) @ self.W
+
+    def backward(self, upstream: Any) -> Any:
+        self.dW[...] = self.factor * (self.x * self.t * self.dt).T @ upstream
+        return (upstream @ self.W.T) * self.t * self.dt
+
+
+class Forgotten(Clocked):
+    """Its buffer is never written: the gradient of W is zero, which is wrong."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dW = np.zeros((3, 2))
+
+    def backward(self, upstream: Any) -> Any:
+        return (upstream @ self.W.T) * self.t * self.dt
+
+
+def test_what_has_the_name_of_a_gradient_and_never_changes_is_none() -> None:
+    report = check(Clocked(), normal(4, 3))
+    assert report.passed
+    assert [a.name for a in report.arguments] == ["x", "W"]
+    assert "t is passed through: held in the layer, without a gradient beside it" in report.notes
+    twin = type("Twin", (Clocked,), {"factor": 1.01})()
+    assert {f.argument for f in check(twin, normal(4, 3)).findings} == {"W"}
+    # Used before, the buffer holds the last gradient.
+    used = Clocked()
+    used.backward(used.forward(normal(4, 3)))
+    assert [a.name for a in check(used, normal(4, 3)).arguments] == ["x", "W"]
+    assert {f.argument for f in check(Forgotten(), normal(4, 3)).findings} == {"W"}
+
+
 class Gathering:
     """Its properties show what the layers inside it hold, as whole networks do."""
 

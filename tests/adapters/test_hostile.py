@@ -9,8 +9,8 @@ from unittest.mock import MagicMock, Mock
 import numpy as np
 import pytest
 
-from pytest_gradcheck import check
-from pytest_gradcheck.errors import LayerError
+from pytest_gradcheck import check, declare
+from pytest_gradcheck.errors import LayerError, UnknownLayer
 from tests.adapters.differences import normal
 
 
@@ -119,6 +119,12 @@ class NoForward:
 
 class NotEvenCopied(Scale):
     __copy__ = __deepcopy__ = refuses
+
+
+@pytest.mark.parametrize("thing", [None, 3, "layer", np.sin, Tanh])
+def test_what_is_no_module_cannot_be_declared_one(thing: Any) -> None:
+    with pytest.raises(UnknownLayer, match=r"is no module \(.*\): give declare.module an object with forward and"):
+        check(declare.module(thing), normal(3, 2))
 
 
 @pytest.mark.parametrize(

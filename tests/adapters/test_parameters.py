@@ -361,6 +361,9 @@ def test_a_declared_gradient_that_backward_never_makes_is_none() -> None:
     target = adapt(declare.module(Unusual(), {"store.kernel": "nowhere"}), (normal(4, 3),), {})
     (y,) = target.forward([a.value for a in target.arguments])
     assert target.backward([y])[1] is None
+    report = check(declare.module(Unusual(), {"store.kernel": "nowhere"}), normal(4, 3))
+    assert [f.argument for f in report.findings][:1] == ["store.kernel"]
+    assert "after backward there is no nowhere, where the gradient of store.kernel is said to be" in report.notes
 
 
 @pytest.mark.parametrize(
@@ -540,3 +543,48 @@ def test_an_upstream_written_to_is_not_told_as_a_wrong_accumulation() -> None:
     kinds = {finding.kind for finding in check(layer, normal(4, 3)).findings}
     assert "mutation" in kinds
     assert "accumulate" not in kinds
+
+
+@pytest.mark.parametrize("book", [False, True])
+def test_complex_parameters_are_shown_as_complex_inputs_are(book: bool) -> None:
+    class Turn:
+        factor: complex = 1.0
+
+        def __init__(self) -> None:
+            W = normal(3, 2) + 1j * normal(3, 2, seed=1)
+            if book:
+                self.params, self.grads = {"W": W}, dict[str, Any]()
+            else:
+                self.W, self.dW = W, np.zeros_like(W)
+
+        @property
+        def weights(self) -> Any:
+            return self.params["W"] if book else self.W
+
+        def forward(self, x: Any) -> Any:
+            self.x = x
+            return x @ self.weights
+
+        def backward(self, upstream: Any) -> Any:
+            slope = self.factor * self.x.conj().T @ upstream
+            if book:
+                self.grads["W"] = slope
+            else:
+                self.dW[...] = slope
+            return upstream @ self.weights.conj().T
+
+    z = normal(4, 3) + 1j * normal(4, 3, seed=1)
+    for x in (z, z.real.copy()):
+        if x is z:
+            assert [a.name for a in check(Turn(), x).arguments] == ["x", "W"]
+            assert check(Turn(), x).passed
+            twin = type("Twin", (Turn,), {"factor": 1j})()
+            assert {f.argument for f in check(twin, x).findings} == {"W"}
+        else:
+            # The gradient of a real input is the real part of this one, which the layer forgets.
+            report = check(Turn(), x)
+            assert {f.argument for f in report.findings} == {"x"}
+    low = Turn()
+    if not book:
+        low.W, low.dW = low.W.astype(np.complex64), low.dW.astype(np.complex64)
+        assert check(low, z.astype(np.complex64)).passed

@@ -43,7 +43,7 @@ class Careless:
         gradient: Array = upstream * (1 - self.y**2)
         upstream[...] = 7.0
         self._made("backward")
-        return gradient
+        return np.asarray(gradient)
 
 
 class CarelessWithParameters(Careless):

@@ -24,7 +24,7 @@ def test_the_node_leads_the_message() -> None:
     assert lines[1:4] == [
         "  likely factor: node 4 (exp): the declared gradient of x is 2 times the true one",
         "    node 4 (exp) is wrong when checked alone, at the values that reach it; the other 5 are right",
-        "    declared / numeric = 2.0000 +- 8e-12 on all 2 entries of x",
+        "    declared / numeric = 2.0000 +- 1e-11 on all 2 entries of x",
     ]
     assert "  or factor: wrong too, behind node 4 (exp)" in lines
     assert [(f.argument, f.kind) for f in report.findings] == [("z", "factor"), ("x", "factor")]

@@ -255,7 +255,7 @@ def test_empty_and_scalar_inputs_are_legal() -> None:
     [
         ("none", "is a str, not an array: return an array of numbers of shape (3,)"),
         (object(), "is a object, not an array: return an array of numbers of shape (3,)"),
-        (np.array([None] * 3), "is an array of object: return an array of numbers of shape (3,)"),
+        (np.array([None] * 3), "is an array of dtype object, not of numbers: return an array of numbers of shape (3,)"),
         ({"b": 1}, "is a dict, not an array: return an array of numbers of shape (3,)"),
     ],
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 
 from pytest_gradcheck import check
 from pytest_gradcheck.target import Argument, Array, Target
@@ -56,6 +57,42 @@ def test_an_input_reshaped_in_place() -> None:
     seen = trial(Reshaping(), X, contract="values")
     assert ("mutation", "x") in seen.kinds
     assert "writes into x: its shape (4, 3) became (12,): work on a copy" in seen.message
+
+
+class Rows:
+    """Picks rows by their indices, which `forward` or `backward` may write into."""
+
+    def __init__(self, stage: str, factor: float = 1.0) -> None:
+        self.stage, self.factor = stage, factor
+
+    def forward(self, x: Array, rows: Array) -> Any:
+        self.shape, self.given, self.rows = x.shape, rows, rows.copy()
+        self._spoil("forward")
+        return x[self.rows]
+
+    def backward(self, upstream: Array) -> Any:
+        gradient = np.zeros(self.shape)
+        np.add.at(gradient, self.rows, self.factor * upstream)
+        self._spoil("backward")
+        return gradient, None
+
+    def _spoil(self, stage: str) -> None:
+        if stage == self.stage:
+            self.given -= 1
+
+
+@pytest.mark.parametrize("stage", ["forward", "backward"])
+def test_an_input_that_is_passed_through(stage: str) -> None:
+    rows = np.array([3, 1, 1])
+    report = check(Rows(stage), X, rows)
+    assert [(f.kind, f.argument) for f in report.findings] == [("mutation", "rows")]
+    assert report.findings[0].message == (
+        f"{stage} of Rows writes into rows, first at index [0]: 3 became 2 (3 of 3 entries): work on a copy"
+    )
+    assert rows.tolist() == [3, 1, 1]
+    # The numbers are judged all the same, each forward with the rows that were given.
+    assert {f.argument for f in check(Rows(stage, 1.01), X, rows).findings} == {"rows", "x"}
+    assert check(Rows("never"), X, rows).passed
 
 
 def test_the_upstream_changed_by_backward() -> None:

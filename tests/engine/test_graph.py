@@ -300,6 +300,12 @@ def builtin_max() -> None:
         (lambda: np.exp(source(1.0)), TypeError, "does not support ufuncs"),
         (lambda: np.asarray(source(1.0)), TypeError, "a node is no array: use the operations"),
         (lambda: list(source(1.0)), TypeError, "a node of a single number has no parts"),
+        (lambda: source([[1.0], [1.0, 2.0]], "x"), TypeError, "x has rows of unequal lengths: give an array"),
+        (lambda: source(1.0) * [[1.0], [1.0, 2.0]], TypeError, "an operand has rows of unequal lengths: give an array"),
+        (lambda: source(np.ma.masked_less([1.0, -1.0], 0.0)), TypeError, "a source is a masked array, of which some"),
+        (lambda: gradient(3, []), TypeError, "an output is a node, made of sources by operations: got int"),  # type: ignore[call-overload]  # the mistake
+        (lambda: gradient(source(1.0), [3]), TypeError, "gradients are taken by nodes: got int"),  # type: ignore[list-item]  # the mistake
+        (lambda: Graph("x"), TypeError, "an output is a node, made of sources by operations: got str"),  # type: ignore[arg-type]  # the mistake
         (lambda: source("x"), TypeError, "a source is made of real numbers: got <U1 for a source"),
         (lambda: source(1j, "z"), TypeError, "a source is made of real numbers: got complex128 for z"),
         (lambda: source(1.0) * "x", TypeError, "an operand is a node, an array of real numbers or a number: got str"),

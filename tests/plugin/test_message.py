@@ -53,6 +53,28 @@ def test_a_failure() -> None:
     ]
 
 
+def many(count: int, total: int, known: int) -> list[str]:
+    """The lines behind the table of a finding with so many wrong entries, of which so many indices are listed."""
+    indices = tuple((i, 100 + i) for i in range(known))
+    entries = tuple(Entry(index, 1.0, 2.0 + i, 0.1) for i, index in enumerate(indices[:5]))
+    finding = replace(WEIGHT, indices=indices, entries=entries, count=count, total=total)
+    lines = render(replace(FAILED, findings=(finding,))).splitlines()
+    return lines[lines.index("    W[0, 100]               1               2         -1       0.1") + 1 : -4]
+
+
+def test_up_to_twenty_wrong_entries_are_all_named() -> None:
+    assert many(7, 200, 7) == ["    ... and 2 more entries: [5, 105], [6, 106]"]
+    lines = many(20, 200, 20)
+    assert len(lines) == 2
+    assert all(len(line) <= WIDEST for line in lines)
+    assert [f"[{i}, {100 + i}]" in " ".join(lines) for i in range(4, 20)] == [False, *[True] * 15]
+
+
+def test_of_more_or_of_all_the_number_is_enough() -> None:
+    assert many(21, 200, 20) == ["    ... and 16 more entries"]
+    assert many(7, 7, 7) == ["    ... and 2 more entries"]
+
+
 def test_the_command_that_repeats_is_the_last_line_and_never_cut() -> None:
     command = f'pytest "tests/test_{"x" * 200}.py::test_it" --gradcheck-seed=7'
     assert render(replace(FAILED, extra={"repeat": command})).splitlines()[-1] == f"  repeat: {command}"

@@ -37,6 +37,13 @@ def test_expected(gradcheck):
 """
 
 
+TWO_OF_EACH = """
+@pytest.mark.parametrize("layer", [Cube(), Cube(), Wrong(), Wrong()])
+def test_it(gradcheck, layer):
+    gradcheck(layer, X)
+"""
+
+
 class Outline(HTMLParser):
     """Tags with their attributes, and text by the id of the element around it."""
 
@@ -56,6 +63,20 @@ class Outline(HTMLParser):
 def page(run: Run, pytester: pytest.Pytester) -> str:
     run(SOURCE, "--gradcheck-report=out").assert_outcomes(passed=3, failed=2, xfailed=1)
     return (pytester.path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+def test_right_checks_do_not_take_the_place_of_wrong_ones(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_gradcheck.pytesting.watch.MOST_SHOWN", 1)
+    run(TWO_OF_EACH, "--gradcheck-report=out", "--gradcheck-report-all").assert_outcomes(passed=2, failed=2)
+    checks = json.loads((pytester.path / "out" / "checks.json").read_text(encoding="utf-8"))["checks"]
+    shown = [check["report"]["extra"].get("exhibits") for check in checks]
+    assert [bool(one and one["arguments"]) for one in shown] == [True, False, True, False]
+    assert shown[1] is None
+    why = "pictures: they are made of the first 1 checks that are not right"
+    assert shown[3]["missing"] == [why]
+    assert f"left out: {why}" in (pytester.path / "out" / "index.html").read_text(encoding="utf-8")
 
 
 def test_the_page_asks_for_nothing(page: str) -> None:

@@ -41,7 +41,7 @@ def test_what_was_saved_comes_back_bit_by_bit(tmp_path: Path) -> None:
         assert a.dtype == b.dtype
         assert a.tobytes() == b.tobytes()
     assert [name for name, _ in found.arguments] == ["x", "W"]
-    assert sorted(p.name for p in tmp_path.iterdir()) == [path.name, path.with_suffix(".py").name]
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([path.name, f"replay-{path.stem}.py"])
 
 
 def test_an_input_that_is_an_argument_is_saved_once(tmp_path: Path) -> None:
@@ -261,13 +261,22 @@ def test_a_test_that_has_changed_is_told(run: Run, replays: list[Path]) -> None:
 
 
 @needs_extra
+def test_the_script_is_no_test_of_the_next_run(run: Run, pytester: pytest.Pytester) -> None:
+    source = "def test_it(gradcheck):\n    gradcheck(Wrong(), X)\n"
+    run(source, "--gradcheck-report=out").assert_outcomes(failed=1)
+    assert len(list((pytester.path / "out" / "replays").glob("*.py"))) == 1
+    # Wherever pytest looks for tests, and whatever it takes for one.
+    run(None, "--gradcheck-report=out").assert_outcomes(failed=1)
+    run(None, "-o", "python_files=*.py", "out", "test_it.py").assert_outcomes(failed=1)
+
+
 def test_the_script_beside_it_runs_the_test(
     replays: list[Path], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = Path(pytest_gradcheck.__file__).parents[1]
     monkeypatch.setenv("PYTHONPATH", f"{root}{os.pathsep}{pytester.path}")
     monkeypatch.setenv("PYTEST_PLUGINS", "pytest_gradcheck.plugin")
-    script = replays[1].with_suffix(".py")
+    script = replays[1].with_name(f"replay-{replays[1].stem}.py")
     assert "<" not in script.read_text()
     result = pytester.run(sys.executable, str(script), timeout=60)
     result.stdout.fnmatch_lines(["test_it.py::test_random[[]<script>[]] at {'x': (3,)}"])
@@ -307,7 +316,7 @@ def test_files_go_into_the_cache_where_there_is_no_report(run: Run, pytester: py
     source = "def test_it(gradcheck):\n    gradcheck(Wrong(), X)\n"
     run(source, "--lf").assert_outcomes(failed=1)
     folder = pytester.path / ".pytest_cache" / "d" / "gradcheck-replays"
-    assert [path.suffix for path in sorted(folder.iterdir())] == [".npz", ".py"]
+    assert sorted(path.suffix for path in folder.iterdir()) == [".npz", ".py"]
 
 
 def test_a_session_without_a_place_for_files_saves_none(run: Run, pytester: pytest.Pytester) -> None:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from pytest_gradcheck.report.plots import _entries as draw_entries
 from pytest_gradcheck.report.plots import index_of, picture
 from pytest_gradcheck.report.svg import INKS, inlined
 from tests.report.extra import needs_extra
@@ -62,3 +63,20 @@ def test_the_same_numbers_give_the_same_picture() -> None:
 def test_an_index_from_its_position() -> None:
     assert [index_of(p, (2, 3)) for p in (0, 4, 5)] == ["[0, 0]", "[1, 1]", "[1, 2]"]
     assert index_of(0, ()) == "[]"
+
+
+@pytest.mark.parametrize(
+    ("numeric", "declared"),
+    [
+        ([-4.2e21, 1.0, 2.0, 8e18], [-26.0, 1.0, 2.0, 3e-9]),
+        ([1e-8, 1.0, 2e4, 8e-9], [1e-8, 1.0, 2e4, 3e-9]),
+        ([0.0, -1e-12, -1e3], [0.0, -1e-12, 1e3]),
+    ],
+)
+def test_numbers_of_any_size_have_few_ticks(numeric: list[float], declared: list[float]) -> None:
+    entries = {"numeric": numeric, "declared": declared, "state": ["wrong"] * len(numeric), "measured": len(numeric)}
+    svg = picture(lambda axes: draw_entries(axes, entries), "k", "entries")
+    written = re.findall(r">(-?\d[^<]*)</text>", svg)
+    # Zero and at most three to each side, on two axes.
+    assert written.count("0") == 2
+    assert 3 <= len(written) <= 14

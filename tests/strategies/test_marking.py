@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import hypothesis
@@ -10,8 +11,9 @@ import pytest
 
 from pytest_gradcheck.domain import positive, symmetric
 from pytest_gradcheck.errors import GradientInconclusive, GradientMismatch
-from pytest_gradcheck.strategies import PROFILES, as_hypothesis_test, check_after, load_profile
+from pytest_gradcheck.strategies import PROFILES, as_hypothesis_test, check_after, load_profile, marking
 from pytest_gradcheck.strategies.episode import Example, flushed, upstream_of, usual
+from pytest_gradcheck.verdict import ArgumentResult, Report
 
 
 class Square:
@@ -225,3 +227,23 @@ def test_profiles_build_on_the_users_own() -> None:
     finally:
         hypothesis.settings.register_profile("before", before)
         hypothesis.settings.load_profile("before")
+
+
+def test_how_near_an_example_came_to_its_bar_is_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    aimed: list[tuple[float, str]] = []
+    monkeypatch.setattr(hypothesis, "target", lambda value, label: aimed.append((value, label)))
+    for error in (0.0, 0.2, 0.5, 10.0, float("inf")):
+        argument = ArgumentResult("x", (3,), "float64", 3, "pass", error=error)
+        marking._aim(Report("layer", "pass", arguments=(argument,)))
+    # Far below the bar there is rounding alone, and no direction in it.
+    label = "error over its bar"
+    assert aimed == [(pytest.approx(math.log10(0.5)), label), (1.0, label)]
+
+
+def test_a_run_without_a_single_example_is_no_pass() -> None:
+    @hypothesis.settings(phases=[hypothesis.Phase.explicit], database=None)
+    def test() -> Any:
+        return Square()
+
+    with pytest.raises(GradientInconclusive, match="no example was judged: none was generated"):
+        as_hypothesis_test(test, given={"x": "n"})()
