@@ -9,9 +9,9 @@ from statistics import median
 import numpy as np
 
 from benchmarks.corpus.base import Array
-from benchmarks.corpus.book import weights
+from benchmarks.corpus.book import Pair, weights
 from benchmarks.corpus.run import US
-from benchmarks.corpus.scale import Line, check
+from benchmarks.corpus.scale import Line, check, costly
 from benchmarks.speed.layers import Blocks, Elementwise, Layer
 from benchmarks.speed.rounds import timed, timed_ratio
 from benchmarks.speed.side_by_side import worker
@@ -79,7 +79,7 @@ def every_entry() -> Iterator[Line]:
     """`method="every-entry"` over a loop that moves, evaluates twice and puts back, without and with the contract."""
     for name, layer, n in (
         ("50 entries", Dense(6000), 50),
-        ("4,000 entries", Elementwise(), 4000),
+        ("3,000 entries", Pair(*costly()), 3000),
         ("10,000 entries", Blocks(10_000), 10_000),
     ):
         x = np.random.default_rng(0).standard_normal(n)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
@@ -28,12 +30,11 @@ def dask(rounds: int = 3) -> Iterator[Line]:
     if find_spec("distributed") is None:
         yield what, "dask is not installed", bar, False
         return
-    from distributed import Client, LocalCluster
-
+    distributed: Any = import_module("distributed")
     layer, x = Slow(), np.random.default_rng(0).standard_normal(50)
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
-        Client(cluster, set_as_default=False) as client,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
     ):
         executor = client.get_executor()
         found = timed_ratio(lambda: check(layer, x, executor=executor), lambda: check(layer, x), rounds)
@@ -46,8 +47,7 @@ def device() -> Iterator[Line]:
     if find_spec("torch") is None:
         yield what, "torch is not installed", bar, True
         return
-    import torch
-
+    torch: Any = import_module("torch")
     if not torch.cuda.is_available():
         yield what, "no device here", bar, True
         return

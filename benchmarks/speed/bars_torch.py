@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from benchmarks.corpus.peers.server import MissingPeerError
 from benchmarks.corpus.run import US
 from benchmarks.corpus.scale import Line
 from benchmarks.speed.rounds import ROUNDS, paired, ratio
 from benchmarks.speed.side_by_side import LAYER, worker
+from benchmarks.speed.worker import Worker
 
 #: Powers of ten with their bars, and how they are written.
 SLOW = {2: 0.2, 3: 0.05, 4: 0.01}
@@ -22,15 +24,15 @@ def over(peer: str, bars: dict[int, float], rounds: int = ROUNDS) -> Iterator[tu
     """Our time over theirs at each size."""
     with worker(US) as ours, worker(peer) as theirs:
         for power in bars:
-            n = 10**power
             for each in (ours, theirs):
-                each.check(LAYER, n, LIMIT)
-            pairs = paired(
-                lambda n=n: ours.check(LAYER, n, LIMIT).seconds,
-                lambda n=n: theirs.check(LAYER, n, LIMIT).seconds,
-                rounds,
-            )
+                seconds(each, 10**power)
+            mine, other = (partial(seconds, each, 10**power) for each in (ours, theirs))
+            pairs = paired(mine, other, rounds)
             yield power, ratio(pairs)
+
+
+def seconds(checker: Worker, entries: int) -> float:
+    return checker.check(LAYER, entries, LIMIT).seconds
 
 
 def slow() -> Iterator[Line]:

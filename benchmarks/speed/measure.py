@@ -61,9 +61,11 @@ def beyond(checker: str, case: Case, how: str = "resident") -> tuple[float, Outc
     inputs = case.inputs(np.random.default_rng(0))
     alone(case, inputs)
     before = peak()
-    layer = case.make()
-    done = outcome(checker, replace(case, make=lambda: layer, inputs=lambda rng: inputs))
-    return (peak() - before) / inputs[0].nbytes, done
+    done = outcome(checker, replace(case, inputs=lambda rng: inputs))
+    more = peak() - before
+    if how == "traced":
+        tracemalloc.stop()
+    return more / inputs[0].nbytes, done
 
 
 def alone(case: Case, inputs: tuple[Array, ...]) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmarks.corpus.run import US
 from benchmarks.speed.results import Results, Size
 
 STATIC = Path(__file__).parents[2] / "docs" / "_static"
 #: So that a plot of the same numbers is the same file.
-STILL = {"svg.hashsalt": "benchmarks", "svg.fonttype": "none", "font.family": "sans-serif"}
+STILL: dict[Any, Any] = {"svg.hashsalt": "benchmarks", "svg.fonttype": "none", "font.family": "sans-serif"}
 
 PLOTS: dict[str, tuple[str, Callable[[Size], float | None]]] = {
     "benchmark-evaluations": ("forward evaluations", lambda size: size.evaluations or None),

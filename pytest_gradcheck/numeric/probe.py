@@ -167,7 +167,7 @@ class Prober:
         truncation += self.noise.approximate(claim, scale) + self.noise.dust
         bends = tuple(s.bend for s in results)
         seen = results[-1].spread / (2 * step / 2 ** (rungs - 1))
-        if not np.isfinite((value, truncation, noise, scale)).all():
+        if not all(map(math.isfinite, (value, truncation, noise, scale))):
             return Estimate(declared, np.nan, np.inf, np.inf, step, rungs, np.nan, (), finite=False)
         return Estimate(declared, value, truncation, noise, step, rungs, scale, bends, tremble, seen=seen)
 

@@ -97,7 +97,7 @@ class Sums:
     @property
     def finite(self) -> bool:
         """Whether no output left the numbers, nor any square of one."""
-        return bool(np.isfinite(self.slope) and np.isfinite(self.spread) and np.isfinite(self.bend))
+        return math.isfinite(self.slope) and math.isfinite(self.spread) and math.isfinite(self.bend)
 
 
 @dataclass(slots=True)

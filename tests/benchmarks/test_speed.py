@@ -136,20 +136,18 @@ def test_memory_is_counted_beyond_the_layers_own() -> None:
         """A layer that needs eight arrays itself; the check must not be blamed for them."""
 
         def forward(self, x: Any) -> Any:
-            self.own = np.zeros((8, x.size))
-            self.y = np.tanh(x)
+            self.y = np.tanh(x) + np.zeros((8, x.size)).min()
             return self.y
 
         def backward(self, upstream: Any) -> Any:
             return ((1 - self.y**2) * upstream,)
 
-    n = 20_000
+    n = 100_000
+    measure.outcome(US, case("elementwise", 10))
     plain = measure.beyond(US, case("elementwise", n), "traced")[0]
     own = measure.beyond(US, Case("held", "made", None, Held, case("elementwise", n).inputs), "traced")[0]
-    lecture = measure.beyond("lecture", case("elementwise", 300), "traced")[0]
-    assert 1 < plain < 40
-    assert own < plain + 10, "a second copy of the layer brings its own eight arrays, and no more"
-    assert lecture > 1
+    assert 1 < plain < 8
+    assert own < plain + 1
 
 
 def row(case_name: str, bug: str | None, verdict: str, seconds: float, checker: str = "torch") -> Row:
