@@ -156,7 +156,10 @@ class Prober:
         value, truncation = extrapolate(slopes)
         size, moved, shaken = self._sizes(block, claim)
         scale = max(results[-1].spread / (2 * step / 2 ** (rungs - 1)), size)
-        tremble = max(self.noise.of(block.key) * once, self.noise.absolute(block.key))
+        tremble = self.noise.of(block.key) * once
+        if not claim.masked:
+            # What was seen is the tremble of all outputs together; a few of them may have none of it.
+            tremble = max(tremble, self.noise.absolute(block.key))
         if not self.noise.sure(block.key):
             # A few samples may tremble less than they could; no forward is more exact than its condition allows.
             tremble = max(tremble, min(self.noise.eps) * scale)
