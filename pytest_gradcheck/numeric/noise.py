@@ -21,6 +21,8 @@ from .stencil import Claim
 Key = tuple[int, int, int]
 #: A slope of this share of the outputs is zero: whatever is meant by it, no float64 output can tell.
 DUST = 1e-30
+#: The fourth differences of so many outputs may all be zero by chance.
+FEW = 16
 #: sum of squares of the weights 1, -4, 6, -4, 1
 _FOURTH = 70.0
 
@@ -91,7 +93,7 @@ class Noise:
             return
         if not moved and self._seen.get(key):
             return  # below the quantum of a coarse output nothing can be learnt
-        if square == 0.0 and any(self._seen.get(key, {}).values()):
+        if square == 0.0 and sum(f.size for f in fourth) <= FEW and any(self._seen.get(key, {}).values()):
             return  # by chance the few digits that were left agree
         quartic = sum(_square(part * part) for f in fourth for _, part in _parts(f))
         samples = square * square / quartic if quartic > 0 else 1.0

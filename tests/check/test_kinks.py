@@ -21,6 +21,17 @@ def relu(there: float = 0.0) -> Unary:
     return at_zero(lambda x: np.maximum(x, 0), lambda x: (x > 0).astype(float), there)
 
 
+@pytest.mark.parametrize("size", [5000, 20_000])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_kink_that_a_first_look_crosses_is_no_noise(size: int, seed: int) -> None:
+    # One of so many lies within the first step; its fourth difference is a million times their rounding.
+    x = np.random.default_rng(seed).standard_normal(size)
+    assert check(relu(), x, seed=seed).passed
+    wrong = Unary(lambda x: np.maximum(x, 0), lambda x: np.where(np.arange(size) == 7, 1.2, x > 0))
+    x[7] = 1.5
+    assert check(wrong, x, seed=seed).findings[0].indices == ((7,),)
+
+
 class Larger:
     """max(x, y); a tie gives `a` of the upstream to x and `b` to y."""
 
