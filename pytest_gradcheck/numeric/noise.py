@@ -21,6 +21,8 @@ from .stencil import Claim
 Key = tuple[int, int, int]
 #: A slope of this share of the outputs is zero: whatever is meant by it, no float64 output can tell.
 DUST = 1e-30
+#: A change of the outputs below this may be the last digit of numbers of the size of one.
+STAIR = 2.0**-50
 #: The fourth differences of so many outputs may all be zero by chance.
 FEW = 16
 #: sum of squares of the weights 1, -4, 6, -4, 1
@@ -43,6 +45,8 @@ class Noise:
         self._seen: dict[Key, dict[int, float]] = {}
         self._sure: dict[Key, float] = {}
         self._absolute: dict[Key, dict[int, float]] = {}
+        #: By argument, the smallest change of the outputs that was seen, where it is below `STAIR`.
+        self._stairs: dict[int, float] = {}
 
     def settle_dust(self, claim: Claim) -> None:
         """Fix below which size a slope counts as zero, from the upstream of the whole check."""
@@ -79,6 +83,19 @@ class Noise:
         A forward that cancels (log(cosh(x)) near 0) trembles by the rounding of what it takes the difference of.
         """
         return min(self._absolute.get(key, {}).values(), default=0.0)
+
+    def note_moves(self, key: Key, spreads: Sequence[float]) -> None:
+        """Remember the smallest change that was seen along a block, where it may be a stair."""
+        low = min((spread for spread in spreads if 0.0 < spread < STAIR), default=np.inf)
+        if low < self._stairs.get(key[0], np.inf):
+            self._stairs[key[0]] = low
+
+    def stair(self, key: Key) -> float:
+        """By how much outputs may change unseen where they do not move, though at larger steps they do; else zero.
+
+        A forward that takes the difference of two numbers of the size of one moves in stairs of their rounding.
+        """
+        return self._stairs.get(key[0], 0.0)
 
     def observe(self, key: Key, fourth: Sequence[Floats], rounding: float, step: float, moved: bool = True) -> None:
         """Take in the fourth differences (already times the upstream) of one pair of steps along a block.

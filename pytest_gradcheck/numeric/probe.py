@@ -160,6 +160,9 @@ class Prober:
         if not claim.masked:
             # What was seen is the tremble of all outputs together; a few of them may have none of it.
             tremble = max(tremble, self.noise.absolute(block.key))
+        self.noise.note_moves(block.key, [s.spread for s in results])
+        if results[-1].spread == 0.0:
+            tremble = max(tremble, self.noise.stair(block.key))
         if not self.noise.sure(block.key):
             # A few samples may tremble less than they could; no forward is more exact than its condition allows.
             tremble = max(tremble, min(self.noise.eps) * scale)
