@@ -78,22 +78,22 @@ class Noise:
         """
         return min(self._absolute.get(key, {}).values(), default=0.0)
 
-    def observe(self, key: Key, fourth: Sequence[Floats], rounding: float, step: float, moved: bool = True) -> None:
+    def observe(self, key: Key, fourth: tuple[float, float], rounding: float, step: float, moved: bool = True) -> None:
         """Take in the fourth differences (already times the upstream) of one pair of steps along a block.
 
+        fourth: the sums of their squares and of their fourth powers (`sums.powers`).
         rounding: what they would be if each output were rounded once. moved: whether any output moved at all.
 
         A curved function shows more at large steps than at small ones, noise the same at all: of several steps the
         smallest observation counts, of several observations at one step the largest.
         """
-        square = sum(float(np.dot(f, f)) for f in fourth)
+        square, quartic = fourth
         if not np.isfinite(square) or rounding <= 0.0:
             return
         if not moved and self._seen.get(key):
             return  # below the quantum of a coarse output nothing can be learnt
         if square == 0.0 and any(self._seen.get(key, {}).values()):
             return  # by chance the few digits that were left agree
-        quartic = sum(_square(part * part) for f in fourth for _, part in _parts(f))
         samples = square * square / quartic if quartic > 0 else 1.0
         seen = np.sqrt(square / _FOURTH) * (1.0 + 4.0 / samples) / rounding
         order, mine = int(np.floor(np.log2(step))), self._seen.setdefault(key, {})
@@ -114,10 +114,6 @@ class Noise:
 def _parts(x: Floats) -> Iterator[tuple[int, Floats]]:
     """Pieces of an array, each with where it begins: products of whole arrays would take as much memory again."""
     return ((a, x[a : a + CHUNK]) for a in range(0, x.size, CHUNK))
-
-
-def _square(x: Floats) -> float:
-    return float(np.dot(x, x))
 
 
 def _unit_roundoff(dtype: np.dtype[Any]) -> float:
