@@ -106,17 +106,23 @@ class Calls:
         """Outputs as `forward` gives them, but uncopied: the layer may still hold them and write into them."""
         return tuple([self._number(y, 0) for y in self._called(values)])
 
+    def there(self, run: Callable[[Sequence[Any]], Sequence[Any]], values: Sequence[Any]) -> Sequence[Any]:
+        """Outputs at values that live elsewhere, as `run` gives them there, uncopied."""
+        return self._called(values, run)
+
     def batch(self, values: Sequence[Array], points: int) -> tuple[Array, ...]:
         """Outputs of a batched target at many points at once, uncopied; each point counts as an evaluation."""
         for _ in range(points - 1):
             self.meter.forward()
         return self.borrowed(values)
 
-    def _called(self, values: Sequence[Array]) -> Sequence[Any]:
+    def _called(
+        self, values: Sequence[Any], run: Callable[[Sequence[Any]], Sequence[Any]] | None = None
+    ) -> Sequence[Any]:
         self.meter.forward()
         self.frozen.restore()
         try:
-            outputs = self.target.forward(values)
+            outputs = (run or self.target.forward)(values)
         except GradCheckError:
             raise
         except Exception as cause:

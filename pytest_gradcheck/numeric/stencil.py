@@ -106,8 +106,7 @@ class Stencil:
         self.calls = calls
         self.values = [np.asarray(v, np.float64, order="C") for v in values]
         self.flat = [v.reshape(-1) for v in self.values]
-        self.work = [np.array(v) for v in self.values]
-        self.flat_work = [w.reshape(-1) for w in self.work]
+        self.hold()
         self.domains = list(domains)
         self.input_rounding = 2.0**-54
         #: Whether outputs must be copied, because the layer writes each into the buffer of the last.
@@ -119,6 +118,11 @@ class Stencil:
         self.units = [self._units(i) for i in range(len(self.values))]
         self.center: list[Floats] = []
         self.shapes: list[tuple[int, ...]] = []
+
+    def hold(self) -> None:
+        """Make the layer's copy."""
+        self.work = [np.array(v) for v in self.values]
+        self.flat_work = [w.reshape(-1) for w in self.work]
 
     def take(self, outputs: Sequence[Array]) -> None:
         """Take over the outputs at the centre; second differences are formed with them."""

@@ -106,12 +106,15 @@ def rounding(
             if claim.masked:
                 size[u[a:b] == 0.0] = 0.0  # what is masked may be infinite
             total = math.hypot(total, e * norm(size))
-    if total == 0.0:
-        return max(
-            (e * float(np.abs(u * c).max(initial=0.0)) for c, u, e in zip(center, claim.upstream, eps, strict=True)),
-            default=0.0,
-        )
-    return total
+    return unmoved(center, claim, eps) if total == 0.0 else total
+
+
+def unmoved(center: Sequence[Floats], claim: Claim, eps: Sequence[float]) -> float:
+    """What `rounding` says where no output moved."""
+    return max(
+        (e * float(np.abs(u * c).max(initial=0.0)) for c, u, e in zip(center, claim.upstream, eps, strict=True)),
+        default=0.0,
+    )
 
 
 def fourth(whole: Sequence[Floats], half: Sequence[Floats]) -> tuple[float, float]:

@@ -1,0 +1,358 @@
+"""Device: a stencil whose arrays live where the layer's do. What comes back of an evaluation is a few numbers.
+
+Inputs go there once, and so do the centre's outputs and the table of directions; steps are made there, outputs are
+compared and added up there. Steps, rungs and judgements are those of every stencil: only the last digits of sums
+differ. The few ways that look at outputs one by one (kinks, edges) take whole outputs back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from pytest_gradcheck.calls import Calls
+from pytest_gradcheck.domain import Domain
+from pytest_gradcheck.elsewhere import Elsewhere
+from pytest_gradcheck.target import Array
+
+from .directions import CHUNK, Direction, table
+from .scales import Floats
+from .stencil import Block, Claim, Move, ShapeChanged, Stencil
+from .sums import Sums, Tally, unmoved
+
+#: Directions whose windows are kept there: as many as are moved along at once.
+DIRECTIONS = 8
+#: So many of the lecture's differences come back together.
+AT_ONCE = 1 << 10
+
+
+class DeviceStencil(Stencil):
+    """See `Stencil`; for arguments that move freely or within bounds.
+
+    device: where the layer's arrays live.
+    """
+
+    def __init__(
+        self, calls: Calls, values: Sequence[Array], domains: Sequence[Domain | None], device: Elsewhere
+    ) -> None:
+        self.device = device
+        super().__init__(calls, values, domains)
+        with device.working():
+            self._unit = [device.put(u) if isinstance(u, np.ndarray) else u for u in self.units]
+            self._table, self._lane = device.put(table()), device.put(np.arange(CHUNK))
+        self._windows: dict[tuple[tuple[int, int], int], tuple[Any, Any]] = {}
+        self._indices: tuple[Any, Any] = (None, None)
+        self._claim: tuple[Claim | None, list[Any]] = (None, [])
+        self._gradients: dict[int, tuple[Floats, Any]] = {}
+        #: Whether the layer has still to be seen leaving its inputs alone there.
+        self._untried = True
+
+    def hold(self) -> None:
+        """The layer's copy is there, and so is a copy of the centre."""
+        with self.device.working():
+            self._base = [self.device.put(f) for f in self.flat]
+            self._work = [self.device.copy(b) for b in self._base]
+
+    def take(self, outputs: Sequence[Array]) -> None:
+        """Take over the outputs at the centre."""
+        super().take(outputs)
+        with self.device.working():
+            self.center_there = [self.device.put(c) for c in self.center]
+
+    def tally(self, claim: Claim, eps: Sequence[float]) -> Tally:
+        """Adds up where the outputs are."""
+        return DeviceTally(self, claim, eps)
+
+    def upstream_there(self, claim: Claim) -> list[Any]:
+        """The upstream of a claim; that of the last one is kept."""
+        if self._claim[0] is not claim:
+            self._claim = claim, [self.device.put(u) for u in claim.upstream]
+        return self._claim[1]
+
+    # ---------------------------------------------------------------- outputs
+
+    def at(self, *moves: Move) -> list[Floats]:
+        """Outputs here, flat, with blocks of entries moved."""
+        return self._here(self.held_at(*moves))
+
+    def held_at(self, *moves: Move) -> list[Any]:
+        """Outputs there, nobody else's."""
+        with self.device.working():
+            try:
+                for move in moves:
+                    self._move(*move)
+                return [self.device.copy(y) for y in self._outputs_there()]
+            finally:
+                for block, _, _ in moves:
+                    self.restore(block)
+
+    def placed(self, entries: Sequence[tuple[int, Any, Any]]) -> Floats:
+        """All outputs here in one, with some entries put where they are said to stand."""
+        with self.device.working():
+            where = [(i, self.device.put(np.atleast_1d(np.asarray(at, np.intp)))) for i, at, _ in entries]
+            try:
+                for (i, at), (_, _, numbers) in zip(where, entries, strict=True):
+                    new = self.device.put(np.atleast_1d(np.asarray(numbers, np.float64)))
+                    self._work[i] = self.device.replaced(self._work[i], at, new)
+                return np.concatenate(self.outputs())
+            finally:
+                for i, at in where:
+                    self._work[i] = self.device.replaced(self._work[i], at, self._base[i][at])
+
+    def pair(self, block: Block, direction: Direction, t: float) -> tuple[list[Floats], list[Floats]]:
+        """Outputs at +t and at -t, here."""
+        return self.at((block, direction, t)), self.at((block, direction, -t))
+
+    def pair_moved(self, block: Block, direction: Direction, t: float) -> tuple[list[Any], list[Any]]:
+        """Outputs at +t and at -t there; the entries stay where they are."""
+        with self.device.working():
+            self._move(block, direction, t)
+            plus = self._outputs_there()
+            self._move(block, direction, -t)
+            minus = self._outputs_there()
+            if not self.copies and self.shared(plus, minus):
+                return self.pair_moved(block, direction, t)
+            return plus, minus
+
+    def shared(self, plus: Sequence[Any], minus: Sequence[Any]) -> bool:
+        """Whether the layer writes into one buffer (or returns its input); its outputs are copied from now on."""
+        self.copies = self.copies or any(map(self.device.share, plus, minus))
+        return self.copies
+
+    def differences(
+        self, i: int, h: float, upstream: Sequence[Floats], start: int = 0, stop: int | None = None
+    ) -> Floats:
+        """(f(x+h) - f(x-h)) / 2h for the entries start to stop of argument i; many come back together."""
+        size = self.flat[i].size
+        numeric = np.empty((size if stop is None else stop) - start)
+        with self.device.working():
+            weights = [self.device.put(u) for u in upstream]
+            for first in range(0, numeric.size, AT_ONCE):
+                found = [
+                    sum((u * (y - z)).sum() for u, y, z in zip(weights, *self._of_entry(i, p, h), strict=True))
+                    for p in range(start + first, start + min(first + AT_ONCE, numeric.size))
+                ]
+                numeric[first : first + AT_ONCE] = self.device.take(self.device.xp.stack(found))
+        return numeric / (2 * h)
+
+    def _of_entry(self, i: int, p: int, h: float) -> tuple[list[Any], list[Any]]:
+        """Outputs there with one entry moved by h and by -h."""
+        here, kept = slice(p, p + 1), float(self.flat[i][p])
+        try:
+            self._work[i] = self.device.replaced(self._work[i], here, kept + h)
+            plus = self._outputs_there()
+            self._work[i] = self.device.replaced(self._work[i], here, kept - h)
+            minus = self._outputs_there()
+        finally:
+            self._work[i] = self.device.replaced(self._work[i], here, kept)
+        if not self.copies and self.shared(plus, minus):
+            return self._of_entry(i, p, h)
+        return plus, minus
+
+    def outputs(self) -> list[Floats]:
+        """Outputs here, flat, at the layer's copy as it is now."""
+        with self.device.working():
+            return self._here(self._outputs_there())
+
+    def _here(self, outputs: Sequence[Any]) -> list[Floats]:
+        with self.device.working():
+            return [self.device.take(y) for y in outputs]
+
+    def _outputs_there(self) -> list[Any]:
+        copy = self.device.copy
+        given = [copy(w) for w in self._work] if self.writes else self._work
+        before = [copy(w) for w in self._work] if self._untried else []
+        outputs = self.calls.there(
+            self.device.run, [w.reshape(v.shape) for w, v in zip(given, self.values, strict=True)]
+        )
+        if self._untried:
+            self._untried = False
+            changed = [(w != b).any() for w, b in zip(given, before, strict=True) if w is not b]
+            if changed and self.device.take(self.device.xp.stack(changed)).any():
+                # What the layer has written into, and may return, is its own from now on; it gets copies.
+                self.writes, self._work = True, before
+        shapes = [tuple(y.shape) for y in outputs]
+        if shapes != self.shapes:
+            raise ShapeChanged(shapes)
+        flat = [self.device.flat(y) for y in outputs]
+        return [copy(y) for y in flat] if self.copies else flat
+
+    # ---------------------------------------------------------------- moves
+
+    def restore(self, block: Block) -> None:
+        """Put back the entries of a block exactly as they were."""
+        i = block.argument
+        with self.device.working():
+            for where in self._places(block):
+                self._work[i] = self.device.replaced(self._work[i], where, self._base[i][where])
+
+    def declared(self, block: Block, direction: Direction, gradient: Floats) -> float:
+        """direction . gradient over the block, in units of the step."""
+        i = block.argument
+        with self.device.working():
+            if i not in self._gradients or self._gradients[i][0] is not gradient:
+                self._gradients[i] = gradient, self.device.put(gradient)
+            there, unit = self._gradients[i][1], self._unit[i]
+            every = isinstance(self.units[i], np.ndarray)
+            parts = [
+                (d * (there[where] * (unit[where] if every else unit))).sum()
+                for where, d in self._steps(block, direction)
+            ]
+            return float(self.device.take(self.device.xp.stack(parts)).sum()) if parts else 0.0
+
+    def _move(self, block: Block, direction: Direction, t: float) -> None:
+        i = block.argument
+        base, unit, every = self._base[i], self._unit[i], isinstance(self.units[i], np.ndarray)
+        for where, d in self._steps(block, direction):
+            moved = base[where] + (t * unit[where] if every else t * unit) * d
+            self._work[i] = self.device.replaced(self._work[i], where, moved)
+
+    def _places(self, block: Block) -> Iterator[Any]:
+        """The entries of a block in slabs: slices that begin and end with chunks of the directions, or positions."""
+        slab = max(1, self.device.slab // CHUNK) * CHUNK
+        if isinstance(block.index, tuple):
+            start, stop = block.index
+            while start < stop:
+                end = min(stop, start // CHUNK * CHUNK + slab)
+                yield slice(start, end)
+                start = end
+        else:
+            whole, begin = block.within or (block.index, 0)
+            if self._indices[0] is not whole:
+                self._indices = whole, self.device.put(whole)
+            for a in range(0, block.size, slab):
+                yield self._indices[1][begin + a : begin + min(a + slab, block.size)]
+
+    def _steps(self, block: Block, direction: Direction) -> Iterator[tuple[Any, Any]]:
+        """Slabs of a block, each with the numbers of the direction."""
+        at, signs = self._windows_of(direction, block.argument)
+        for where in self._places(block):
+            if isinstance(where, slice):
+                first, last = where.start // CHUNK, (where.stop - 1) // CHUNK + 1
+                begin = where.start - first * CHUNK
+                numbers = self._table[at[first:last, None] + self._lane]
+                numbers = (numbers * signs[first:last, None]).reshape(-1)[begin : begin + where.stop - where.start]
+            else:
+                chunk = where // CHUNK
+                numbers = self._table[at[chunk] + where % CHUNK] * signs[chunk]
+            yield where, abs(numbers) * direction.one_signed if direction.one_signed else numbers
+
+    def _windows_of(self, direction: Direction, i: int) -> tuple[Any, Any]:
+        key = (direction.key, i)
+        if key not in self._windows:
+            if len(self._windows) >= max(DIRECTIONS, len(self.flat)):
+                self._windows.clear()
+            at, signs = direction.windows(-(-self.flat[i].size // CHUNK))
+            self._windows[key] = self.device.put(at), self.device.put(signs)
+        return self._windows[key]
+
+
+class DeviceTally(Tally):
+    """Adds up where the outputs are; all numbers of all pairs come back together, when the first is asked for."""
+
+    def __init__(self, stencil: DeviceStencil, claim: Claim, eps: Sequence[float]) -> None:
+        super().__init__(stencil.center, claim, eps)
+        self.stencil, self.device = stencil, stencil.device
+        #: Numbers that have not come back yet, and what they are: of each pair, or fourth differences (None).
+        self._there: list[Any] = []
+        self._rows: list[tuple[list[int], bool, bool] | None] = []
+        self._fourth = (0.0, 0.0)
+
+    def add(self, plus: Any, minus: Any, bent: bool = True, rounded: bool = False, kept: bool = False) -> None:
+        """Take in one pair."""
+        slabs, seconds = [], []
+        with self.device.working():
+            upstream = self.stencil.upstream_there(self.claim)
+            for j, parts in enumerate(zip(plus, minus, self.stencil.center_there, upstream, strict=True)):
+                for a in range(0, int(plus[j].shape[0]), self.device.slab):
+                    slabs.append(j)
+                    second = self._part([x[a : a + self.device.slab] for x in parts], bent, rounded)
+                    seconds.append(second)
+            self._rows.append((slabs, bent, rounded))
+            if kept:
+                self._kept.append(seconds)
+            if kept and len(self._kept) == 2:
+                self._add_fourth(*self._kept)
+
+    def _part(self, parts: Sequence[Any], bent: bool, rounded: bool) -> Any:
+        """The numbers of one slab are noted; returns u times its second differences, where they are formed."""
+        (p, m, c, u), xp, second = parts, self.device.xp, None
+        off = u == 0.0 if self.claim.masked else None
+
+        def weighed(x: Any) -> Any:
+            # What is masked may be infinite.
+            return (x if off is None else xp.where(off, 0.0, x)) * u
+
+        change = weighed(p - m)
+        self._there.append(change.sum())
+        if bent:
+            second = weighed(p + m - c - c)
+            self._note_norm(change)
+            self._note_norm(second)
+        if rounded:
+            self._note_norm(weighed(xp.maximum(xp.abs(c), xp.abs(p))) * (p != m))
+        return second
+
+    def _note_norm(self, x: Any) -> None:
+        """The largest number and the sum of squares in units of it: no square leaves the numbers."""
+        top = self.device.xp.abs(x).max()
+        scaled = x / self.device.xp.where(top > 0.0, top, 1.0)
+        self._there += [top, (scaled * scaled).sum()]
+
+    def _add_fourth(self, whole: list[Any], half: list[Any]) -> None:
+        self._rows.append(None)
+        squares, quartics = 0.0, 0.0
+        for a, b in zip(whole, half, strict=True):
+            square = a - 4.0 * b
+            square = square * square
+            squares, quartics = squares + square.sum(), quartics + (square * square).sum()
+        self._there += [squares, quartics] if whole else []
+        self._kept = []
+
+    @property
+    def sums(self) -> list[Sums]:
+        """One for each pair, in order."""
+        self._settle()
+        return self._sums
+
+    @property
+    def once(self) -> float:
+        """What rounding does to the first pair that was asked and that moved."""
+        self._settle()
+        return self._once
+
+    def fourth(self) -> tuple[float, float]:
+        """Sums of squares and of fourth powers of the fourth differences of the pairs that were kept."""
+        self._settle()
+        return self._fourth
+
+    def _settle(self) -> None:
+        """Have the numbers brought here, all in one."""
+        if not self._rows:
+            return
+        with self.device.working():
+            here = iter(self.device.take(self.device.xp.stack(self._there)).tolist() if self._there else [])
+        for row in self._rows:
+            if row is None:
+                self._fourth = next(here, 0.0), next(here, 0.0)
+                continue
+            slabs, bent, rounded = row
+            slope = spread = bend = total = 0.0
+            for j in slabs:
+                slope += next(here)
+                if bent:
+                    spread, bend = math.hypot(spread, _norm(here)), math.hypot(bend, _norm(here))
+                if rounded:
+                    total = math.hypot(total, self.eps[j] * _norm(here))
+            self._sums.append(Sums(slope, spread, bend))
+            if rounded:
+                self._once = self._once or total or unmoved(self.center, self.claim, self.eps)
+        self._there, self._rows = [], []
+
+
+def _norm(numbers: Iterator[float]) -> float:
+    top, square = next(numbers), next(numbers)
+    return top * math.sqrt(square) if 0.0 < top < math.inf else top
