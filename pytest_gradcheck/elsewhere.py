@@ -21,13 +21,15 @@ class Elsewhere:
 
     xp: the framework's module, of which `abs`, `maximum`, `where` and `stack` are used.
     slab: at most so many numbers are worked on at once, so that what that takes is no array of the layer's size.
+    slices: whether parts of arrays are worked on; where each new shape is compiled, it is all of an array with a mask.
     """
 
     xp: Any
     slab = 1 << 22
+    slices = True
 
     def put(self, array: Array) -> Any:
-        """A copy there of an array of this process, of float64 or of positions."""
+        """A copy there of an array of this process, of float64, of positions, or a mask."""
         raise NotImplementedError
 
     def take(self, array: Any) -> Array:

@@ -166,8 +166,8 @@ class Arrays(elsewhere.Elsewhere):
     call: from arrays of the layer's arguments to its outputs.
     """
 
-    #: Each slab would be a new array of the whole size.
-    slab = 1 << 60
+    #: Each slab would be a new array of the whole size, and each of its sizes be compiled.
+    slab, slices = 1 << 60, False
 
     def __init__(self, call: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
         self.xp, self.call = need("jax.numpy"), call

@@ -20,11 +20,13 @@ from pytest_gradcheck.target import Array
 
 from .directions import CHUNK, Direction, table
 from .scales import Floats
-from .stencil import Block, Claim, Move, ShapeChanged, Stencil
+from .stencil import Block, Claim, Index, Move, ShapeChanged, Stencil
 from .sums import Sums, Tally, unmoved
 
 #: Directions whose windows are kept there: as many as are moved along at once.
 DIRECTIONS = 8
+#: Masks of so many blocks are kept.
+MASKS = 4
 #: So many of the lecture's differences come back together.
 AT_ONCE = 1 << 10
 
@@ -44,7 +46,9 @@ class DeviceStencil(Stencil):
             self._unit = [device.put(u) if isinstance(u, np.ndarray) else u for u in self.units]
             self._table, self._lane = device.put(table()), device.put(np.arange(CHUNK))
         self._windows: dict[tuple[tuple[int, int], int], tuple[Any, Any]] = {}
-        self._indices: tuple[Any, Any] = (None, None)
+        self._masks: dict[int, tuple[Block, Any]] = {}
+        #: Positions that have gone there, by their identity.
+        self._indices: dict[int, tuple[Index, Any]] = {}
         self._claim: tuple[Claim | None, list[Any]] = (None, [])
         self._gradients: dict[int, tuple[Floats, Any]] = {}
         #: Whether the layer has still to be seen leaving its inputs alone there.
@@ -186,8 +190,8 @@ class DeviceStencil(Stencil):
         """Put back the entries of a block exactly as they were."""
         i = block.argument
         with self.device.working():
-            for where in self._places(block):
-                self._work[i] = self.device.replaced(self._work[i], where, self._base[i][where])
+            for where, inside in self._places(block):
+                self._replace(i, where, inside, self._base[i][where])
 
     def declared(self, block: Block, direction: Direction, gradient: Floats) -> float:
         """direction . gradient over the block, in units of the step."""
@@ -197,39 +201,77 @@ class DeviceStencil(Stencil):
                 self._gradients[i] = gradient, self.device.put(gradient)
             there, unit = self._gradients[i][1], self._unit[i]
             every = isinstance(self.units[i], np.ndarray)
-            parts = [
-                (d * (there[where] * (unit[where] if every else unit))).sum()
-                for where, d in self._steps(block, direction)
-            ]
+            parts = []
+            for where, inside, d in self._steps(block, direction):
+                terms = d * (there[where] * (unit[where] if every else unit))
+                parts.append((terms if inside is None else self.device.xp.where(inside, terms, 0.0)).sum())
             return float(self.device.take(self.device.xp.stack(parts)).sum()) if parts else 0.0
 
     def _move(self, block: Block, direction: Direction, t: float) -> None:
         i = block.argument
         base, unit, every = self._base[i], self._unit[i], isinstance(self.units[i], np.ndarray)
-        for where, d in self._steps(block, direction):
-            moved = base[where] + (t * unit[where] if every else t * unit) * d
-            self._work[i] = self.device.replaced(self._work[i], where, moved)
+        for where, inside, d in self._steps(block, direction):
+            self._replace(i, where, inside, base[where] + (t * unit[where] if every else t * unit) * d)
 
-    def _places(self, block: Block) -> Iterator[Any]:
-        """The entries of a block in slabs: slices that begin and end with chunks of the directions, or positions."""
+    def _replace(self, i: int, where: Any, inside: Any, numbers: Any) -> None:
+        if inside is not None:
+            numbers = self.device.xp.where(inside, numbers, self._work[i][where])
+        self._work[i] = self.device.replaced(self._work[i], where, numbers)
+
+    def _places(self, block: Block) -> Iterator[tuple[Any, Any]]:
+        """The entries of a block in slabs: slices that begin and end with chunks of the directions, or positions.
+
+        Each with a mask of those that are meant, None for all: where every shape is compiled, the slab is the whole
+        argument.
+        """
+        if not self.device.slices:
+            size = self.flat[block.argument].size
+            everything = isinstance(block.index, tuple) and block.size == size
+            yield slice(0, size), None if everything else self._mask(block, size)
+            return
         slab = max(1, self.device.slab // CHUNK) * CHUNK
         if isinstance(block.index, tuple):
             start, stop = block.index
             while start < stop:
                 end = min(stop, start // CHUNK * CHUNK + slab)
-                yield slice(start, end)
+                yield slice(start, end), None
                 start = end
         else:
             whole, begin = block.within or (block.index, 0)
-            if self._indices[0] is not whole:
-                self._indices = whole, self.device.put(whole)
+            index = self._index_there(whole)
             for a in range(0, block.size, slab):
-                yield self._indices[1][begin + a : begin + min(a + slab, block.size)]
+                yield index[begin + a : begin + min(a + slab, block.size)], None
 
-    def _steps(self, block: Block, direction: Direction) -> Iterator[tuple[Any, Any]]:
-        """Slabs of a block, each with the numbers of the direction."""
+    def _mask(self, block: Block, size: int) -> Any:
+        """Which entries of an argument a block means; a few masks are kept, for groups are asked in turn."""
+        if id(block) not in self._masks:
+            if len(self._masks) >= MASKS:
+                self._masks.clear()
+            if isinstance(block.index, tuple):
+                start, stop = block.index
+                positions = self.device.xp.arange(size)
+                mask = (positions >= start) & (positions < stop)
+            else:
+                here = np.zeros(size, bool)
+                here[block.index] = True
+                mask = self.device.put(here)
+            self._masks[id(block)] = block, mask
+        return self._masks[id(block)][1]
+
+    def _index_there(self, index: Index) -> Any:
+        """Positions, which go there once for a block and all of its parts."""
+        if id(index) not in self._indices:
+            # All groups of an argument together are as large as that.
+            room = 2 * max(f.size for f in self.flat)
+            if index.size + sum(known.size for known, _ in self._indices.values()) > room:
+                self._indices.clear()
+            self._indices[id(index)] = index, self.device.put(index)
+        return self._indices[id(index)][1]
+
+    def _steps(self, block: Block, direction: Direction) -> Iterator[tuple[Any, Any, Any]]:
+        """Slabs of a block, as `_places` gives them, each with the numbers of the direction."""
         at, signs = self._windows_of(direction, block.argument)
-        for where in self._places(block):
+        for where, inside in self._places(block):
             if isinstance(where, slice):
                 first, last = where.start // CHUNK, (where.stop - 1) // CHUNK + 1
                 begin = where.start - first * CHUNK
@@ -238,7 +280,7 @@ class DeviceStencil(Stencil):
             else:
                 chunk = where // CHUNK
                 numbers = self._table[at[chunk] + where % CHUNK] * signs[chunk]
-            yield where, abs(numbers) * direction.one_signed if direction.one_signed else numbers
+            yield where, inside, abs(numbers) * direction.one_signed if direction.one_signed else numbers
 
     def _windows_of(self, direction: Direction, i: int) -> tuple[Any, Any]:
         key = (direction.key, i)
