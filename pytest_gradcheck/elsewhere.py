@@ -6,7 +6,7 @@ written once for all of them, with Python's operators; what differs between fram
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -19,12 +19,14 @@ forced = False
 class Elsewhere:
     """Where the arrays of one target live, and what is done to them there.
 
-    xp: the framework's module, of which `abs`, `maximum`, `where` and `stack` are used.
+    call: from arrays of the layer's arguments there to the outputs that are differentiated.
+    xp: the framework's module, of which `abs`, `arange`, `dot`, `maximum`, `stack` and `where` are used.
     slab: at most so many numbers are worked on at once, so that what that takes is no array of the layer's size.
     slices: whether parts of arrays are worked on; where each new shape is compiled, it is all of an array with a mask.
     """
 
     xp: Any
+    call: Callable[[Sequence[Any]], Sequence[Any]]
     slab = 1 << 22
     slices = True
 

@@ -161,10 +161,7 @@ class JaxTarget(Target):
 
 
 class Arrays(elsewhere.Elsewhere):
-    """Arrays of jax, which never change: what is moved is another array.
-
-    call: from arrays of the layer's arguments to its outputs.
-    """
+    """Arrays of jax, which never change: what is moved is another array."""
 
     #: Each slab would be a new array of the whole size, and each of its sizes be compiled.
     slab, slices = 1 << 60, False

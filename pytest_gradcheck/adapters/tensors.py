@@ -129,10 +129,7 @@ def kept(leaf: Any, device: Any) -> Any:
 
 
 class Tensors(Elsewhere):
-    """Tensors on one device; they are moved in place.
-
-    call: from tensors of the layer's arguments to its outputs.
-    """
+    """Tensors on one device; they are moved in place."""
 
     def __init__(self, device: Any, call: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
         self.xp, self.device, self.call = need("torch"), device, call

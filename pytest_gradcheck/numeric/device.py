@@ -43,7 +43,7 @@ class DeviceStencil(Stencil):
         self.device = device
         super().__init__(calls, values, domains)
         with device.working():
-            self._unit = [device.put(u) if isinstance(u, np.ndarray) else u for u in self.units]
+            self._unit: list[Any] = [device.put(u) if isinstance(u, np.ndarray) else u for u in self.units]
             self._table, self._lane = device.put(table()), device.put(np.arange(CHUNK))
         self._windows: dict[tuple[tuple[int, int], int], tuple[Any, Any]] = {}
         self._masks: dict[int, tuple[Block, Any]] = {}
@@ -342,7 +342,7 @@ class DeviceTally(Tally):
         """The largest number and the sum of squares in units of it: no square leaves the numbers."""
         top = self.device.xp.abs(x).max()
         scaled = x / self.device.xp.where(top > 0.0, top, 1.0)
-        self._there += [top, (scaled * scaled).sum()]
+        self._there += [top, self.device.xp.dot(scaled, scaled)]
 
     def _add_fourth(self, whole: list[Any], half: list[Any]) -> None:
         self._rows.append(None)
