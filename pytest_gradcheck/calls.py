@@ -178,7 +178,7 @@ class Calls:
         text = " ".join(str(cause).split())[:300] or "no message"
         if stage == "forward":
             names = [a.name for a in self.target.arguments]
-            given = ", ".join(f"{name} {np.shape(x)}" for name, x in zip(names, arrays, strict=False))
+            given = ", ".join(f"{name} {tuple(np.shape(x))}" for name, x in zip(names, arrays, strict=False))
         else:
             given = "an upstream of shape " + ", ".join(str(np.shape(u)) for u in arrays)
         way_out = "call it once by hand on these arrays"

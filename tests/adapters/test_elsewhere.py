@@ -14,6 +14,7 @@ import pytest
 from pytest_gradcheck import Report, check, declare, elsewhere
 from pytest_gradcheck.adapters.torch import TorchTarget
 from pytest_gradcheck.domain import interval, symmetric
+from pytest_gradcheck.errors import LayerError
 from pytest_gradcheck.numeric.device import DeviceStencil
 from pytest_gradcheck.numeric.directions import CHUNK
 from pytest_gradcheck.numeric.stencil import Stencil
@@ -242,6 +243,17 @@ def test_entries_with_bounds_are_moved_there(stencils: list[Stencil], forced: An
     assert said(check(declare.torch(lambda x: x**1.5), x, domain=domain)) == said(here)
     assert type(stencils[-1]) is DeviceStencil
     assert here.passed
+
+
+def test_what_a_layer_raises_there_names_shapes_as_it_does_here(forced: Any) -> None:
+    def narrow(x: Any) -> Any:
+        if float(x.sum()) != 0.0:
+            raise ValueError("too far")
+        return x.sin()
+
+    forced()
+    with pytest.raises(LayerError, match=r"raised ValueError \(too far\) given x \(4,\)"):
+        check(declare.torch(narrow), torch.zeros(4, dtype=torch.float64), contract="off")
 
 
 def test_tensors_here_are_moved_here(stencils: list[Stencil]) -> None:
