@@ -106,17 +106,23 @@ class Calls:
         """Outputs as `forward` gives them, but uncopied: the layer may still hold them and write into them."""
         return tuple([self._number(y, 0) for y in self._called(values)])
 
+    def there(self, run: Callable[[Sequence[Any]], Sequence[Any]], values: Sequence[Any]) -> Sequence[Any]:
+        """Outputs at values that live elsewhere, as `run` gives them there, uncopied."""
+        return self._called(values, run)
+
     def batch(self, values: Sequence[Array], points: int) -> tuple[Array, ...]:
         """Outputs of a batched target at many points at once, uncopied; each point counts as an evaluation."""
         for _ in range(points - 1):
             self.meter.forward()
         return self.borrowed(values)
 
-    def _called(self, values: Sequence[Array]) -> Sequence[Any]:
+    def _called(
+        self, values: Sequence[Any], run: Callable[[Sequence[Any]], Sequence[Any]] | None = None
+    ) -> Sequence[Any]:
         self.meter.forward()
         self.frozen.restore()
         try:
-            outputs = self.target.forward(values)
+            outputs = (run or self.target.forward)(values)
         except GradCheckError:
             raise
         except Exception as cause:
@@ -172,7 +178,7 @@ class Calls:
         text = " ".join(str(cause).split())[:300] or "no message"
         if stage == "forward":
             names = [a.name for a in self.target.arguments]
-            given = ", ".join(f"{name} {np.shape(x)}" for name, x in zip(names, arrays, strict=False))
+            given = ", ".join(f"{name} {tuple(np.shape(x))}" for name, x in zip(names, arrays, strict=False))
         else:
             given = "an upstream of shape " + ", ".join(str(np.shape(u)) for u in arrays)
         way_out = "call it once by hand on these arrays"

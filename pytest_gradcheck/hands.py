@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .contract import FirstCall, Outcome
 from .domain import Domain
+from .elsewhere import Elsewhere
 from .numeric.stencil import Stencil
 from .precision import Narrow, Precision
 from .settings import Settings
@@ -43,11 +44,23 @@ class Hands:
         """The stencil around the point."""
         calls, values = self.precision.calls, self.precision.values
         if self.settings.executor is None or self.settings.method == "complex-step" or not self._can_leave():
-            return Stencil(calls, values, domains)
+            device = self._elsewhere(domains)
+            if device is None:
+                return Stencil(calls, values, domains)
+            from .numeric.device import DeviceStencil
+
+            return DeviceStencil(calls, values, domains, device)
         from .workers import Crew, FarStencil
 
         self._crew = Crew(self.settings.executor, self._cargo(domains), calls.meter.deadline).__enter__()
         return FarStencil(calls, values, domains, self._crew, self._send_contract)
+
+    def _elsewhere(self, domains: Sequence[Domain | None]) -> Elsewhere | None:
+        """Where the layer's arrays live, if that is no memory of this process, and entries can be moved there."""
+        target = self.precision.calls.target
+        structured = any(domain is not None and domain.structured for domain in domains)
+        usual = self.settings.method == "complex-step" or target.batched or self.first.changed_by_forward
+        return None if structured or usual else target.elsewhere()
 
     def _send_contract(self) -> None:
         from .workers import tasks

@@ -9,7 +9,8 @@ from .numeric.examine import ArgumentOutcome
 from .numeric.ladder import SIGMAS
 from .numeric.scales import Floats, rms
 from .numeric.search import Finds, Measured, Search
-from .numeric.stencil import Block, Claim, rounding
+from .numeric.stencil import Block, Claim
+from .numeric.sums import rounding
 
 #: So many numbers are handed at once to a layer that takes a batch.
 MOST_AT_ONCE = 1 << 20

@@ -10,12 +10,15 @@ import copy
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .verdict import Clause
+
+if TYPE_CHECKING:
+    from .elsewhere import Elsewhere
 
 Array = npt.NDArray[Any]
 
@@ -111,6 +114,10 @@ class Target:
         Layers of plain numpy code take either, so this is the target itself.
         """
         return self
+
+    def elsewhere(self) -> Elsewhere | None:
+        """Where the arrays of this target live, after a forward; None for this process's memory, and where in doubt."""
+        return None
 
     def parameters(self) -> tuple[Array, ...]:
         """Arrays held in the layer that no call should change (the parameters), as they are now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -14,6 +15,9 @@ from benchmarks.corpus.base import Array
 from benchmarks.corpus.scale import Line, check
 from benchmarks.speed.layers import Elementwise
 from benchmarks.speed.rounds import timed_ratio
+
+#: Entries of the layer that is checked on a device.
+ON_DEVICE = 10**7
 
 
 class Slow(Elementwise):
@@ -51,18 +55,36 @@ def device() -> Iterator[Line]:
     if not torch.cuda.is_available():
         yield what, "no device here", bar, True
         return
-    layer = torch.nn.Sequential(torch.nn.Linear(1000, 1000), torch.nn.Tanh()).to("cuda", torch.float64)
-    x = torch.randn(256, 1000, device="cuda", dtype=torch.float64)
-    report = check(layer, x)
+    yield from on_device("cuda", ON_DEVICE)
 
-    def calls() -> None:
-        """As many of both, each ended before the next: a check looks at every product."""
-        point = x.clone().requires_grad_()
-        for k in range(report.forward_evaluations):
-            y = layer(point)
-            if k < report.backward_calls:
-                torch.autograd.grad(y.sum(), (point, *layer.parameters()))
+
+def on_device(where: str, entries: int, rounds: int = 5) -> Iterator[Line]:
+    """The check of tanh of so many entries over as many bare calls, each ended before the next.
+
+    It is timed without the contract as well, whose calls are given arrays of this process.
+    """
+    import torch
+
+    from pytest_gradcheck import check, declare
+
+    layer = declare.torch(torch.tanh)
+    x = torch.randn(entries, device=where, dtype=torch.float64)
+    upstream, name = torch.ones_like(x), torch.cuda.get_device_name() if where == "cuda" else where
+    for contract in ("full", "off"):
+        report = check(layer, x, contract=contract)
+        calls = partial(_bare, torch.tanh, x, upstream, report.forward_evaluations, report.backward_calls)
+        found = timed_ratio(partial(check, layer, x, contract=contract), calls, rounds)
+        what = f"a check of {entries:.0e} entries on the device over its own calls, contract {contract}"
+        yield what, f"{found:.2f} on {name}, {report.verdict}", "(no bar)", report.passed
+
+
+def _bare(layer: Any, x: Any, upstream: Any, forwards: int, backwards: int) -> None:
+    import torch
+
+    for k in range(forwards):
+        point = x.detach().requires_grad_()
+        y = layer(point)
+        if k < backwards:
+            torch.autograd.grad(y, point, upstream)
+        if x.is_cuda:
             torch.cuda.synchronize()
-
-    found = timed_ratio(lambda: check(layer, x), calls, 5)
-    yield what, f"{found:.2f} on {torch.cuda.get_device_name()}, {report.verdict}", bar, report.passed

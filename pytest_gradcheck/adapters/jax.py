@@ -7,12 +7,13 @@ conjugate of dL/dRe + i dL/dIm, and its upstreams are conjugated likewise.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
+from pytest_gradcheck import elsewhere
 from pytest_gradcheck.errors import LayerError
 from pytest_gradcheck.target import Argument, Array, Target
 from pytest_gradcheck.verdict import Clause
@@ -128,6 +129,21 @@ class JaxTarget(Target):
         twin.casts, twin.rounding = [None] * len(self.casts), None
         return twin
 
+    def elsewhere(self) -> elsewhere.Elsewhere | None:
+        """The device on which jax puts arrays, where all are real numbers that numpy knows."""
+        plain = all(kind == "f" and str(cast) != "bfloat16" for kind, cast in zip(self.kinds, self.casts, strict=True))
+        real = all(kind is None or kind[0].kind == "f" for kind in self.outputs)
+        where = [device.platform for array in self.given for device in array.devices()]
+        alone = len(where) == len(self.given) and (elsewhere.forced or "cpu" not in where)
+        return Arrays(self._there) if plain and real and alone and self.wide else None
+
+    def _there(self, values: Sequence[Any]) -> list[Any]:
+        """The outputs that are differentiated, at arrays of jax."""
+        jax = need("jax")
+
+        leaves = jax.tree_util.tree_leaves(self._whole(*values))
+        return [leaf for leaf, kind in zip(leaves, self.outputs, strict=True) if kind is not None]
+
     def own_clauses(self, upstream: Sequence[Array]) -> tuple[Clause, ...]:
         """Whether the forward that is differentiated (`fwd` of a custom_vjp) returns what the function returns."""
         jax = need("jax")
@@ -142,6 +158,50 @@ class JaxTarget(Target):
                 words = f"output {i} of {self.name} differs between the function and the fwd that jax differentiates"
                 return (Clause("fwd-agrees", "broken", f"{words}: let fwd return (output, residuals)"),)
         return (Clause("fwd-agrees", "kept", "the function and its differentiated form return the same"),)
+
+
+class Arrays(elsewhere.Elsewhere):
+    """Arrays of jax, which never change: what is moved is another array."""
+
+    #: Each slab would be a new array of the whole size, and each of its sizes be compiled.
+    slab, slices = 1 << 60, False
+
+    def __init__(self, call: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
+        self.xp, self.call = need("jax.numpy"), call
+
+    def put(self, array: Array) -> Any:
+        """A copy: jax may keep numpy's own memory."""
+        return self.xp.array(array, copy=True)
+
+    def take(self, array: Any) -> Array:
+        """A copy, for numpy's would be read-only."""
+        return np.array(array)
+
+    def run(self, values: Sequence[Any]) -> Sequence[Any]:
+        """The layer as it is; a new array for each call."""
+        return self.call(values)
+
+    def flat(self, output: Any) -> Any:
+        """See `Elsewhere`."""
+        return output.reshape(-1).astype(self.xp.float64)
+
+    def copy(self, array: Any) -> Any:
+        """The same array."""
+        return array
+
+    def replaced(self, array: Any, where: Any, numbers: Any) -> Any:
+        """Another array."""
+        if isinstance(where, slice) and array.shape == getattr(numbers, "shape", None):
+            return numbers
+        return array.at[where].set(numbers)
+
+    def share(self, one: Any, other: Any) -> bool:
+        """What cannot change may lie where it will."""
+        return False
+
+    def working(self) -> AbstractContextManager[Any]:
+        """With float64."""
+        return precision(True)
 
 
 def as_array(leaf: Any) -> tuple[Array | None, str]:

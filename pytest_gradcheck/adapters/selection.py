@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from pytest_gradcheck.elsewhere import Elsewhere
 from pytest_gradcheck.errors import InvalidInput
 from pytest_gradcheck.target import Array, Target
 
@@ -41,6 +43,22 @@ class Selected(Wrapped):
         """The gradients of the kept arguments; a layer may also return these alone."""
         returned = super().backward(upstream)
         return [returned[i] for i in self.kept] if len(returned) == len(self.all) else returned
+
+    def elsewhere(self) -> Elsewhere | None:
+        """Where the inner arrays live; those that are held are held there."""
+        inner = self.inner.elsewhere()
+        if inner is None:
+            return None
+        with inner.working():
+            held = {i: inner.put(self._held(a.value, ())) for i, a in enumerate(self.all) if i not in self.kept}
+
+        def call(values: Sequence[Any]) -> Sequence[Any]:
+            given = dict(zip(self.kept, values, strict=True))
+            return inner.call([given[i] if i in given else inner.copy(held[i]) for i in range(len(self.all))])
+
+        place = copy.copy(inner)
+        place.call = call
+        return place
 
     def widened(self) -> Target | None:
         """The same selection of the float64 twin, whose other arguments are float64 too."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from pytest_gradcheck.elsewhere import Elsewhere
 from pytest_gradcheck.target import Array
 
 from .binding import to_complex
@@ -53,6 +55,13 @@ def enter(value: Array, spec: Any, asked: bool) -> tuple[Any, Any]:
     tensor = tensor.to(spec.device)
     if spec.cast is not None:
         tensor = tensor.to(spec.cast)
+    return anchored(tensor, asked)
+
+
+def anchored(tensor: Any, asked: bool) -> tuple[Any, Any]:
+    """(anchor, tensor) for one tensor of no graph; the anchor is None where no gradient is asked for."""
+    torch = need("torch")
+
     if not asked:
         return None, tensor
     anchor = torch.zeros((), dtype=tensor.dtype, device=tensor.device).expand(tensor.shape).requires_grad_()
@@ -117,3 +126,40 @@ def kept(leaf: Any, device: Any) -> Any:
     if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fciub":
         return torch.from_numpy(leaf.copy()).to(device)
     return leaf
+
+
+class Tensors(Elsewhere):
+    """Tensors on one device; they are moved in place."""
+
+    def __init__(self, device: Any, call: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
+        self.xp, self.device, self.call = need("torch"), device, call
+
+    def put(self, array: Array) -> Any:
+        """A tensor of its own."""
+        return as_tensor(array).to(self.device, copy=True)
+
+    def take(self, array: Any) -> Array:
+        """A copy, also of a tensor in this process's memory."""
+        taken: Array = array.to("cpu", copy=True).numpy()
+        return taken
+
+    def run(self, values: Sequence[Any]) -> Sequence[Any]:
+        """The layer as it runs in the check, so that it records what it always records."""
+        return [y.detach() for y in self.call(values)]
+
+    def flat(self, output: Any) -> Any:
+        """See `Elsewhere`."""
+        return output.to(self.xp.float64).reshape(-1)
+
+    def copy(self, array: Any) -> Any:
+        """A clone."""
+        return array.clone()
+
+    def replaced(self, array: Any, where: Any, numbers: Any) -> Any:
+        """The same tensor, written."""
+        array[where] = numbers
+        return array
+
+    def share(self, one: Any, other: Any) -> bool:
+        """Whether they lie in one storage."""
+        return bool(one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr() != 0)

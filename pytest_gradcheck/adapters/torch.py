@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from pytest_gradcheck import elsewhere
 from pytest_gradcheck.errors import InvalidInput
 from pytest_gradcheck.target import Argument, Array, Target
 from pytest_gradcheck.verdict import Clause
@@ -21,7 +22,7 @@ from pytest_gradcheck.verdict import Clause
 from . import tree
 from .binding import Inputs, input_names, positional_names, take_outputs, to_real
 from .extras import need
-from .tensors import enter, judged, kept, to_numpy, upstream_tensor
+from .tensors import Tensors, anchored, enter, judged, kept, to_numpy, upstream_tensor
 
 #: `own_clauses` asks for so many single inputs at most.
 MOST_SINGLE = 8
@@ -153,6 +154,29 @@ class TorchTarget(Target):
         ys, us = zip(*pairs, strict=True)
         found = iter(torch.autograd.grad(ys, asked, us, allow_unused=True, retain_graph=True))
         return [None if anchor is None else shown(next(found)) for anchor in anchors]
+
+    def elsewhere(self) -> elsewhere.Elsewhere | None:
+        """The tensors' device, where it is one, and all are real numbers of numpy's types that no call writes."""
+        torch = need("torch")
+
+        device = torch.device(self.device)
+        plain = all(torch.device(s.device) == device and s.cast is None and not s.is_complex for s in self.specs)
+        outputs = self.in_place is False and all(
+            isinstance(y, torch.Tensor) and y.is_floating_point() and y.device == device and y.layout == torch.strided
+            for y in self.outputs
+        )
+        away = device.type != "cpu" or elsewhere.forced
+        return Tensors(device, self._there) if plain and outputs and away else None
+
+    def _there(self, values: Sequence[Any]) -> list[Any]:
+        """The outputs that are differentiated, at tensors of the layer's device, recorded as in every forward."""
+        torch = need("torch")
+
+        with torch.enable_grad():
+            tensors = [anchored(v, i in self._asked)[1] for i, v in enumerate(values)]
+            found = [leaf for _, leaf in tree.leaves(self._call(tensors))]
+        floats = [leaf for leaf, kind in zip(found, self.shown.kinds, strict=True) if kind != "constant"]
+        return [y for y, flag in zip(floats, self.differentiable or (), strict=True) if flag]
 
     def widened(self) -> Target | None:
         """The same layer in float64, where it runs there; itself where it takes float64 already."""

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
+from pytest_gradcheck.elsewhere import Elsewhere
 from pytest_gradcheck.target import Array, Target
 from pytest_gradcheck.verdict import Clause
 
@@ -51,6 +52,10 @@ class Wrapped(Target):
         twin = copy.copy(self)
         twin.inner, twin.layer, twin.rounding = inner, inner.layer, inner.rounding
         return twin
+
+    def elsewhere(self) -> Elsewhere | None:
+        """Where the inner arrays live; None where forward is not the inner one."""
+        return self.inner.elsewhere() if type(self).forward is Wrapped.forward else None
 
     def parameters(self) -> tuple[Array, ...]:
         """Those of the inner target."""

@@ -41,11 +41,7 @@ def _slopes_at(witness: Witness, position: int) -> dict[str, Any]:
     centre = np.concatenate(stencil.center)
 
     def change(t: float) -> Any:
-        stencil.flat_work[i][position] = stencil.flat[i][position] + t
-        try:
-            return np.concatenate(stencil.outputs()) - centre
-        finally:
-            stencil.flat_work[i][position] = stencil.flat[i][position]
+        return stencil.placed([(i, position, stencil.flat[i][position] + t)]) - centre
 
     steps = np.linspace(-reach, reach, POINTS)
     right, left = upstream * change(near) / near, upstream * change(-near) / -near

@@ -16,23 +16,26 @@ import numpy.typing as npt
 CHUNK = 1 << 13
 _TABLE = 1 << 16
 _MASK = (1 << 64) - 1
+#: Of the hash (splitmix64).
+_STEP, _FACTORS = 0x9E3779B97F4A7C15, (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 
 @cache
-def _table() -> npt.NDArray[np.float64]:
+def table() -> npt.NDArray[np.float64]:
+    """The numbers that all directions are windows into."""
     rng = np.random.Generator(np.random.Philox(20061986))
-    table = rng.uniform(1.0, 2.0, _TABLE) * np.where(rng.random(_TABLE) < 0.5, -1.0, 1.0)
-    table.setflags(write=False)
-    return table
+    numbers = rng.uniform(1.0, 2.0, _TABLE) * np.where(rng.random(_TABLE) < 0.5, -1.0, 1.0)
+    numbers.setflags(write=False)
+    return numbers
 
 
 def mix(*words: int) -> int:
     """A 64-bit hash of some integers (the finaliser of splitmix64, applied word by word)."""
     state = 0
     for word in words:
-        state = (state + word + 0x9E3779B97F4A7C15) & _MASK
-        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+        state = (state + word + _STEP) & _MASK
+        state = ((state ^ (state >> 30)) * _FACTORS[0]) & _MASK
+        state = ((state ^ (state >> 27)) * _FACTORS[1]) & _MASK
         state ^= state >> 31
     return state
 
@@ -62,7 +65,7 @@ class Direction:
         chunk = start // CHUNK
         at, sign = self._window(chunk)
         first = at + start - chunk * CHUNK
-        piece = _table()[first : first + stop - start]
+        piece = table()[first : first + stop - start]
         if self.one_signed:
             np.abs(piece, out=out)
             out *= factor * float(self.one_signed)
@@ -75,10 +78,20 @@ class Direction:
             self._last = chunk, (bits >> 1) % (_TABLE - CHUNK), -1.0 if bits & 1 else 1.0
         return self._last[1], self._last[2]
 
+    def windows(self, chunks: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+        """Where in `table` the numbers of each of the first chunks begin, and their sign."""
+        # The last word of `mix`, for all chunks at once.
+        state = np.arange(chunks, dtype=np.uint64) + np.uint64((mix(self._key) + _STEP) & _MASK)
+        state = (state ^ (state >> np.uint64(30))) * np.uint64(_FACTORS[0])
+        state = (state ^ (state >> np.uint64(27))) * np.uint64(_FACTORS[1])
+        bits = state ^ (state >> np.uint64(31))
+        at = ((bits >> np.uint64(1)) % np.uint64(_TABLE - CHUNK)).astype(np.intp)
+        return at, np.where(bits & np.uint64(1), -1.0, 1.0)
+
     def window(self, chunk: int, length: int) -> npt.NDArray[np.float64]:
         """The first `length` numbers of a chunk (entries chunk * CHUNK onwards), read-only or a copy."""
         start, sign = self._window(chunk)
-        piece = _table()[start : start + length]
+        piece = table()[start : start + length]
         if self.one_signed:
             return np.abs(piece) * self.one_signed
         return -piece if sign < 0 else piece

@@ -8,7 +8,7 @@ import numpy as np
 
 from .ladder import SIGMAS, Estimate, amplification, extrapolate
 from .probe import Prober
-from .stencil import Block, Claim, Sums, rounding, sums
+from .stencil import Block, Claim
 
 #: Rungs of the only ladder there is, and its first step in units.
 RUNGS, STEP = 3, 2e-3
@@ -19,13 +19,12 @@ def joint_estimate(prober: Prober, claim: Claim, arguments: Sequence[int]) -> Es
     stencil, noise = prober.stencil, prober.noise
     blocks = [Block(i, (0, stencil.flat[i].size)) for i in arguments]
     directions = {i: prober.direction(b, 1) for i, b in zip(arguments, blocks, strict=True)}
-    results: list[Sums] = []
-    once = 0.0
+    tally = stencil.tally(claim, noise.eps)
     for rung in range(RUNGS):
         t = STEP / 2**rung
-        plus, minus = (stencil.at(*((b, directions[b.argument], side) for b in blocks)) for side in (t, -t))
-        results.append(sums(plus, minus, stencil.center, claim))
-        once = once or rounding(plus, minus, stencil.center, claim, noise.eps)
+        plus, minus = (stencil.held_at(*((b, directions[b.argument], side) for b in blocks)) for side in (t, -t))
+        tally.add(plus, minus, rounded=True)
+    results, once = tally.sums, tally.once
     declared = 0.0
     for i, block in zip(arguments, blocks, strict=True):
         gradient = claim.gradients[i]

@@ -190,14 +190,7 @@ class KinkRule:
         return breach_of(self._slopes(entries, CLOSER), output, entries, declared)
 
     def _moved(self, entries: Sequence[tuple[int, int]], t: float) -> Floats:
-        stencil = self.stencil
-        try:
-            for i, p in entries:
-                stencil.flat_work[i][p] = stencil.flat[i][p] + t
-            return np.concatenate(stencil.outputs())
-        finally:
-            for i, p in entries:
-                stencil.flat_work[i][p] = stencil.flat[i][p]
+        return self.stencil.placed([(i, p, self.stencil.flat[i][p] + t) for i, p in entries])
 
     def _ask(
         self,

@@ -42,6 +42,7 @@ class Noise:
         self.eps = [max(_unit_roundoff(d), inside) for d in dtypes]
         self.accuracy = accuracy or 0.0
         self.dust = 0.0
+        self._outputs = sum(y.size for y in center)
         self._seen: dict[Key, dict[int, float]] = {}
         self._sure: dict[Key, float] = {}
         self._absolute: dict[Key, dict[int, float]] = {}
@@ -97,22 +98,22 @@ class Noise:
         """
         return self._stairs.get(key[0], 0.0)
 
-    def observe(self, key: Key, fourth: Sequence[Floats], rounding: float, step: float, moved: bool = True) -> None:
+    def observe(self, key: Key, fourth: tuple[float, float], rounding: float, step: float, moved: bool = True) -> None:
         """Take in the fourth differences (already times the upstream) of one pair of steps along a block.
 
+        fourth: the sums of their squares and of their fourth powers (`sums.powers`).
         rounding: what they would be if each output were rounded once. moved: whether any output moved at all.
 
         A curved function shows more at large steps than at small ones, noise the same at all: of several steps the
         smallest observation counts, of several observations at one step the largest.
         """
-        square = sum(float(np.dot(f, f)) for f in fourth)
+        square, quartic = fourth
         if not np.isfinite(square) or rounding <= 0.0:
             return
         if not moved and self._seen.get(key):
             return  # below the quantum of a coarse output nothing can be learnt
-        if square == 0.0 and sum(f.size for f in fourth) <= FEW and any(self._seen.get(key, {}).values()):
+        if square == 0.0 and self._outputs <= FEW and any(self._seen.get(key, {}).values()):
             return  # by chance the few digits that were left agree
-        quartic = sum(_square(part * part) for f in fourth for _, part in _parts(f))
         samples = square * square / quartic if quartic > 0 else 1.0
         seen = np.sqrt(square / _FOURTH) * (1.0 + 4.0 / samples) / rounding
         order, mine = int(np.floor(np.log2(step))), self._seen.setdefault(key, {})
@@ -133,10 +134,6 @@ class Noise:
 def _parts(x: Floats) -> Iterator[tuple[int, Floats]]:
     """Pieces of an array, each with where it begins: products of whole arrays would take as much memory again."""
     return ((a, x[a : a + CHUNK]) for a in range(0, x.size, CHUNK))
-
-
-def _square(x: Floats) -> float:
-    return float(np.dot(x, x))
 
 
 def _unit_roundoff(dtype: np.dtype[Any]) -> float:

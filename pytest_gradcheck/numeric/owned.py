@@ -177,14 +177,8 @@ class OwnedRule:
     # ---------------------------------------------------------------- the rule
 
     def _at(self, moved: Moved, t: float) -> Floats:
-        work, base = self.stencil.flat_work, self.stencil.flat
-        try:
-            for i, at in moved.positions.items():
-                work[i][at] = base[i][at] + t * moved.by(i)
-            return np.concatenate(self.stencil.outputs())
-        finally:
-            for i, at in moved.positions.items():
-                work[i][at] = base[i][at]
+        base = self.stencil.flat
+        return self.stencil.placed([(i, at, base[i][at] + t * moved.by(i)) for i, at in moved.positions.items()])
 
     def _ask(self, moved: Moved, owners: Sequence[Owners], result: KinkJudgement, counts: bool = False) -> float:
         """Breaches go into the result; returns the largest relative error of a slope that would have passed."""

@@ -10,8 +10,9 @@ import numpy as np
 from .directions import Direction
 from .ladder import SIGMAS, Estimate, amplification, best_step, extrapolate, length_scale
 from .noise import Noise
-from .scales import Floats, norm
-from .stencil import Block, Claim, Move, Stencil, Sums, both_sides, rounding, slope, sums
+from .scales import norm
+from .stencil import Block, Claim, Move, Stencil, both_sides
+from .sums import Sums
 
 #: Rungs of the first look at a block, of the sharp one, and of the one at a single entry.
 PILOT, SHARP, SINGLE = 2, 4, 3
@@ -52,23 +53,20 @@ class Prober:
 
     def ladder(self, block: Block, claim: Claim, direction: Direction, step: float, rungs: int) -> Estimate:
         """Differences at step, step/2, ... extrapolated; where truncation rules, one more in place of the first."""
-        results, once, stencil = [], 0.0, self.stencil
+        stencil = self.stencil
+        tally = stencil.tally(claim, self.noise.eps)
         stencil.announce(rung for i in range(rungs) for rung in both_sides(block, direction, step / 2**i))
         try:
             for i in range(rungs):
-                plus, minus = stencil.pair_moved(block, direction, step / 2**i)
-                if i == 0:
-                    once = rounding(plus, minus, stencil.center, claim, self.noise.eps)
+                pair = stencil.pair_moved(block, direction, step / 2**i)
                 # Only the last two rungs are asked whether they bend like a kink.
-                last = i >= rungs - 2
-                results.append(sums(plus, minus, stencil.center, claim) if last else slope(plus, minus, claim))
-                del plus, minus
-            estimate = self._estimate(block, direction, claim, step, results, once)
+                tally.add(*pair, bent=i >= rungs - 2, rounded=i == 0)
+                del pair
+            estimate = self._estimate(block, direction, claim, step, tally.sums, tally.once)
             if rungs < SHARP or not estimate.finite or estimate.truncation <= 8 * SIGMAS * estimate.noise:
                 return estimate
-            plus, minus = stencil.pair_moved(block, direction, step / 2**rungs)
-            results = [*results[1:], sums(plus, minus, stencil.center, claim)]
-            return self._estimate(block, direction, claim, step / 2, results, once)
+            tally.add(*stencil.pair_moved(block, direction, step / 2**rungs))
+            return self._estimate(block, direction, claim, step / 2, tally.sums[1:], tally.once)
         finally:
             stencil.restore(block)
 
@@ -126,23 +124,22 @@ class Prober:
     def _look(
         self, block: Block, claim: Claim, direction: Direction, step: float, coarse: bool = False
     ) -> tuple[list[Sums], float]:
-        fourth: list[Floats] = []
-        results, once = [], 0.0
+        tally = self.stencil.tally(claim, self.noise.eps)
         self.stencil.announce(self._pilot_moves(block, direction, step))
         try:
             for t in (step, step / 2):
-                plus, minus = self.stencil.pair_moved(block, direction, t)
-                results.append(sums(plus, minus, self.stencil.center, claim, fourth))
-                once = once or rounding(plus, minus, self.stencil.center, claim, self.noise.eps)
-                del plus, minus  # they may be as large as the layer: the next ones come after they are gone
+                pair = self.stencil.pair_moved(block, direction, t)
+                tally.add(*pair, rounded=True, kept=True)
+                del pair  # they may be as large as the layer: the next ones come after they are gone
         finally:
             self.stencil.restore(block)
+        results, once = tally.sums, tally.once
         smooth = results[1].bend <= 0.36 * results[0].bend or results[0].bend < 1e-2 * results[0].spread
         # A kink that is crossed between the two steps is no noise either.
         crossed = abs(results[0].slope - 2 * results[1].slope) > 0.05 * results[0].spread
         smooth = coarse or (smooth and not crossed)
         if all(s.finite for s in results) and smooth:
-            self.noise.observe(block.key, fourth, once, step, moved=results[-1].spread > 0.0)
+            self.noise.observe(block.key, tally.fourth(), once, step, moved=results[-1].spread > 0.0)
         return results, once
 
     def _estimate(

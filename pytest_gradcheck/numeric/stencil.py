@@ -1,15 +1,10 @@
-"""Stencil: outputs at points around the centre, and the few sums over outputs that all estimates are made of.
-
-Changes are formed per output before they are summed, `sum(u * (y+ - y-))`: outputs that did not move
-contribute exactly nothing, and an output near 1e8 costs no digits. Entries are perturbed in place in the
-layer's own copy and restored exactly.
-"""
+"""Stencil: outputs at points around the centre. Entries are moved in place in the layer's own copy, and restored."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +14,8 @@ from pytest_gradcheck.domain import Domain
 from pytest_gradcheck.target import Array
 
 from .directions import CHUNK, Direction
-from .scales import Floats, norm, units
+from .scales import Floats, units
+from .sums import Tally
 
 Index = npt.NDArray[np.intp]
 
@@ -80,24 +76,6 @@ class Block:
 
 #: What is moved, along which direction, and how far in units of the step.
 Move = tuple[Block, Direction, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Sums over outputs of one pair of points x + t d and x - t d.
-
-    slope: sum u (y+ - y-); spread: square root of the sum of its squared terms;
-    bend: square root of sum (u (y+ + y- - 2 y0))^2.
-    """
-
-    slope: float
-    spread: float
-    bend: float
-
-    @property
-    def finite(self) -> bool:
-        """Whether no output left the numbers, nor any square of one."""
-        return math.isfinite(self.slope) and math.isfinite(self.spread) and math.isfinite(self.bend)
 
 
 @dataclass(slots=True)
@@ -164,6 +142,10 @@ class Stencil:
         self.shapes = [y.shape for y in outputs]
         self.center = [flat64(y) for y in outputs]
 
+    def tally(self, claim: Claim, eps: Sequence[float]) -> Tally:
+        """What pairs of outputs, as `pair_moved` and `held_at` give them, are added up by."""
+        return Tally(self.center, claim, eps)
+
     def announce(self, moves: Iterable[Move], together: bool = False) -> None:
         """Say which points will be asked for next: with workers they are evaluated meanwhile, here when they are."""
 
@@ -177,6 +159,23 @@ class Stencil:
             for block, _, _ in moves:
                 self.restore(block)
 
+    def held_at(self, *moves: Move) -> list[Any]:
+        """The same for a tally alone: outputs that stay where they are."""
+        return self.at(*moves)
+
+    def placed(self, entries: Sequence[tuple[int, Any, Any]]) -> Floats:
+        """All outputs in one, with some entries put where they are said to stand.
+
+        entries: of each, or of some together, the argument, its flat position or positions, and the new numbers.
+        """
+        try:
+            for i, at, numbers in entries:
+                self.flat_work[i][at] = numbers
+            return np.concatenate(self.outputs())
+        finally:
+            for i, at, _ in entries:
+                self.flat_work[i][at] = self.flat[i][at]
+
     def pair(self, block: Block, direction: Direction, t: float) -> tuple[list[Floats], list[Floats]]:
         """Outputs at +t and at -t, the caller's own."""
         try:
@@ -185,8 +184,8 @@ class Stencil:
         finally:
             self.restore(block)
 
-    def pair_moved(self, block: Block, direction: Direction, t: float) -> tuple[list[Floats], list[Floats]]:
-        """Outputs at +t and at -t; the entries are left where they are, for `restore` after a whole ladder."""
+    def pair_moved(self, block: Block, direction: Direction, t: float) -> tuple[list[Any], list[Any]]:
+        """Outputs at +t and at -t, for a tally; the entries stay where they are, for `restore` after a whole ladder."""
         self._move(block, direction, t)
         plus = self.outputs()
         self._move(block, direction, -t)
@@ -358,85 +357,3 @@ class ShapeChanged(Exception):  # noqa: N818 - turned into a sentence by the che
 def flat64(y: Array) -> Floats:
     """An output as a flat float64 array, without a copy where it is one already."""
     return np.asarray(y, np.float64).reshape(-1)
-
-
-def slope(plus: Sequence[Floats], minus: Sequence[Floats], claim: Claim) -> Sums:
-    """The slope alone of one pair of outputs, where its curvature is not looked at."""
-    total = 0.0
-    for p, m, u in zip(plus, minus, claim.upstream, strict=True):
-        for a in range(0, p.size, CHUNK):
-            b = a + CHUNK
-            change = p[a:b] - m[a:b]
-            if claim.masked:
-                change[u[a:b] == 0.0] = 0.0
-            total += float(np.dot(change, u[a:b]))
-    return Sums(total, 0.0, 0.0)
-
-
-def sums(
-    plus: Sequence[Floats],
-    minus: Sequence[Floats],
-    center: Sequence[Floats],
-    claim: Claim,
-    keep: list[Floats] | None = None,
-) -> Sums:
-    """Slope, spread and bend of one pair of outputs.
-
-    Where `keep` is given, u times the second differences go there; where it holds those of the pair at twice the
-    distance, they become u times the fourth differences.
-    """
-    slope = spread = bend = 0.0
-    fourth = bool(keep)
-    if keep is not None and not fourth:
-        keep += [np.empty(p.size) for p in plus]
-    longest = min(CHUNK, max((p.size for p in plus), default=0))
-    first, other = np.empty(longest), np.empty(longest)
-    for j, (p, m, c, u) in enumerate(zip(plus, minus, center, claim.upstream, strict=True)):
-        out = None if keep is None else keep[j]
-        for a in range(0, p.size, CHUNK):
-            b = min(a + CHUNK, p.size)
-            change, second = first[: b - a], other[: b - a]
-            np.subtract(p[a:b], m[a:b], out=change)
-            np.add(p[a:b], m[a:b], out=second)
-            second -= c[a:b]
-            second -= c[a:b]
-            if claim.masked:
-                off = u[a:b] == 0.0
-                change[off] = second[off] = 0.0
-            change *= u[a:b]
-            second *= u[a:b]
-            slope += float(np.add.reduce(change))
-            spread = math.hypot(spread, norm(change))
-            bend = math.hypot(bend, norm(second))
-            if out is not None and fourth:
-                second *= -4.0
-                out[a:b] += second
-            elif out is not None:
-                out[a:b] = second
-    return Sums(slope, spread, bend)
-
-
-def rounding(
-    plus: Sequence[Floats], minus: Sequence[Floats], center: Sequence[Floats], claim: Claim, eps: Sequence[float]
-) -> float:
-    """Standard deviation of upstream . y if each output that moved were rounded once; the others cancel exactly.
-
-    Where none moved, the true change may be anything below the rounding of the largest one.
-    """
-    total = 0.0
-    for p, m, c, u, e in zip(plus, minus, center, claim.upstream, eps, strict=True):
-        for a in range(0, p.size, CHUNK):
-            b = a + CHUNK
-            size = np.abs(c[a:b])
-            np.maximum(size, np.abs(p[a:b]), out=size)
-            size *= u[a:b]
-            size *= p[a:b] != m[a:b]
-            if claim.masked:
-                size[u[a:b] == 0.0] = 0.0  # what is masked may be infinite
-            total = math.hypot(total, e * norm(size))
-    if total == 0.0:
-        return max(
-            (e * float(np.abs(u * c).max(initial=0.0)) for c, u, e in zip(center, claim.upstream, eps, strict=True)),
-            default=0.0,
-        )
-    return total

@@ -69,7 +69,7 @@ class FarStencil(Stencil):
         self.announce([(block, direction, t), (block, direction, -t)])
         return self.at((block, direction, t)), self.at((block, direction, -t))
 
-    def pair_moved(self, block: Block, direction: Direction, t: float) -> tuple[list[Floats], list[Floats]]:
+    def pair_moved(self, block: Block, direction: Direction, t: float) -> tuple[list[Any], list[Any]]:
         """Outputs at +t and at -t; nothing is moved here."""
         return self.pair(block, direction, t)
 

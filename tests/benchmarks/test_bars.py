@@ -13,7 +13,7 @@ from benchmarks.corpus.scale import Line
 from benchmarks.speed import bars, bars_check, bars_elsewhere, bars_pytest, bars_torch, measure
 from benchmarks.speed.layers import Blocks, case
 from benchmarks.speed.sites import sites
-from pytest_gradcheck import checking
+from pytest_gradcheck import checking, elsewhere
 
 
 def test_the_command_prints_a_figure_beside_its_bar(
@@ -100,6 +100,13 @@ def test_what_is_not_here_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [line[1] for line in bars_elsewhere.dask()] == ["dask is not installed"]
     monkeypatch.setattr(bars_pytest, "find_spec", lambda module: None)
     assert [line[1] for line in bars_pytest.two_workers()] == ["pytest-xdist is not installed"]
+
+
+def test_a_check_on_a_device_is_timed_with_and_without_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason="needs the extra pytest-gradcheck[torch]")
+    monkeypatch.setattr(elsewhere, "forced", True)
+    lines = list(bars_elsewhere.on_device("cpu", 100, rounds=1))
+    assert [(" on cpu, pass" in told, passed) for _, told, _, passed in lines] == [(True, True)] * 2
 
 
 def test_torch_that_is_not_here_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from pytest_gradcheck.calls import quiet
 from pytest_gradcheck.numeric.edges import one_sided, unbounded
 from pytest_gradcheck.numeric.joint import joint_estimate
 from pytest_gradcheck.numeric.stencil import Block
+from pytest_gradcheck.numeric.sums import powers
 from tests.numeric.bench import Array, Bench, normal
 
 SMOOTH: dict[str, tuple[Any, Any]] = {
@@ -23,7 +24,7 @@ SMOOTH: dict[str, tuple[Any, Any]] = {
 
 def estimate(f: Any, slope: Any, x: Array, side: int, step: float = 1e-2, block: Block | None = None) -> Any:
     bench = Bench(f, x, pull=lambda u, x: [u * slope(x)])
-    bench.noise.observe((0, 0, x.size), [normal(400)], 1.0, 1e-4)
+    bench.noise.observe((0, 0, x.size), powers([normal(400)]), 1.0, 1e-4)
     return one_sided(bench.stencil, bench.noise, block or bench.whole(), bench.claim, 3, side, step)
 
 

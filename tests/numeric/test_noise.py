@@ -9,6 +9,7 @@ import pytest
 
 from pytest_gradcheck.numeric.noise import Noise
 from pytest_gradcheck.numeric.stencil import Claim
+from pytest_gradcheck.numeric.sums import powers
 from tests.numeric.bench import Array, Bench, normal
 
 EPS = 2.0**-53
@@ -80,32 +81,32 @@ def sample(n: int, size: float, seed: int = 0) -> list[Array]:
 def test_of_several_steps_the_smallest_counts_of_one_step_the_largest() -> None:
     it = noise()
     for size, step in ((9.0, 1e-3), (4.0, 1e-5), (6.0, 1e-5)):
-        it.observe(KEY, sample(1000, size), np.sqrt(1000.0), step)
+        it.observe(KEY, powers(sample(1000, size)), np.sqrt(1000.0), step)
     assert it.factor == pytest.approx(6.0, rel=0.2)
 
 
 def test_noise_below_rounding_is_believed_of_many_numbers_only() -> None:
     few, many = noise(10), noise()
-    few.observe(KEY, sample(10, 0.1), np.sqrt(10.0), 1e-4)
+    few.observe(KEY, powers(sample(10, 0.1)), np.sqrt(10.0), 1e-4)
     assert few.factor == 1.0
-    many.observe(KEY, sample(1000, 0.6), np.sqrt(1000.0), 1e-4)
+    many.observe(KEY, powers(sample(1000, 0.6)), np.sqrt(1000.0), 1e-4)
     assert many.factor == pytest.approx(0.6, rel=0.2)
-    many.observe(KEY, sample(1000, 0.01), np.sqrt(1000.0), 1e-6)
+    many.observe(KEY, powers(sample(1000, 0.01)), np.sqrt(1000.0), 1e-6)
     assert many.factor == 0.4, "half a unit in the last place is a third of it in deviation"
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_what_is_no_number_is_no_observation(bad: float) -> None:
     it = noise()
-    it.observe(KEY, [np.array([1.0, bad])], 1.0, 1e-4)
-    it.observe(KEY, sample(10, 1e6), 0.0, 1e-4)
+    it.observe(KEY, powers([np.array([1.0, bad])]), 1.0, 1e-4)
+    it.observe(KEY, powers(sample(10, 1e6)), 0.0, 1e-4)
     assert it.factor == 1.0
 
 
 def test_each_block_has_its_own_noise_and_one_that_was_not_seen_the_largest() -> None:
     it = noise()
-    it.observe(KEY, sample(1000, 50.0), np.sqrt(1000.0), 1e-4)
-    it.observe(OTHER, sample(1000, 2.0, seed=1), np.sqrt(1000.0), 1e-4)
+    it.observe(KEY, powers(sample(1000, 50.0)), np.sqrt(1000.0), 1e-4)
+    it.observe(OTHER, powers(sample(1000, 2.0, seed=1)), np.sqrt(1000.0), 1e-4)
     assert it.of(KEY) == pytest.approx(50.0, rel=0.2)
     assert it.of(OTHER) == pytest.approx(2.0, rel=0.2)
     assert it.of((1, 0, 7)) == it.factor == it.of(KEY)
@@ -114,11 +115,11 @@ def test_each_block_has_its_own_noise_and_one_that_was_not_seen_the_largest() ->
 def test_it_is_sure_of_many_numbers_seen_at_one_step() -> None:
     it = noise()
     assert not it.sure(KEY)
-    it.observe(KEY, sample(100, 1.0), 10.0, 1e-4)
+    it.observe(KEY, powers(sample(100, 1.0)), 10.0, 1e-4)
     assert not it.sure(KEY)
-    it.observe(KEY, sample(1000, 1.0), np.sqrt(1000.0), 1e-4)
+    it.observe(KEY, powers(sample(1000, 1.0)), np.sqrt(1000.0), 1e-4)
     assert it.sure(KEY)
-    it.observe(KEY, sample(1000, 1.0), np.sqrt(1000.0), 1e-6)
+    it.observe(KEY, powers(sample(1000, 1.0)), np.sqrt(1000.0), 1e-6)
     assert not it.sure(KEY)
 
 
@@ -126,11 +127,11 @@ def test_it_is_doubtful_when_far_above_rounding_until_three_steps_were_seen() ->
     it = noise()
     states = []
     for step in (1e-3, 1e-4, 1e-5):
-        it.observe(KEY, sample(1000, 100.0), np.sqrt(1000.0), step)
+        it.observe(KEY, powers(sample(1000, 100.0)), np.sqrt(1000.0), step)
         states.append(it.doubtful(KEY))
     assert states == [True, True, False]
     calm = noise()
-    calm.observe(KEY, sample(1000, 1.0), np.sqrt(1000.0), 1e-3)
+    calm.observe(KEY, powers(sample(1000, 1.0)), np.sqrt(1000.0), 1e-3)
     assert not calm.doubtful(KEY)
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from pytest_gradcheck.domain import Domain, interval, orthogonal, positive, simplex, symmetric
 from pytest_gradcheck.numeric.directions import CHUNK, Direction
-from pytest_gradcheck.numeric.stencil import Block, Claim, ShapeChanged, rounding, slope, sums
+from pytest_gradcheck.numeric.stencil import Block, Claim, ShapeChanged
+from pytest_gradcheck.numeric.sums import rounding, slope, sums
 from tests.numeric.bench import Array, Bench, normal
 
 D = Direction(1, 2, 3)

@@ -144,7 +144,7 @@ def test_a_layer_that_raises_shows_its_own_frame_and_none_of_ours(run: Run) -> N
 @pytest.mark.parametrize("inputs", ["", "X, X"])
 def test_a_layer_that_cannot_be_called_so_shows_no_frame_of_ours(run: Run, inputs: str) -> None:
     class_ = "class Two(Square):\n    def forward(self, x, /):\n        return super().forward(x)\n"
-    named = "class Held(Two):\n    def __init__(self):\n        self.params, self.grads = {'W': X.copy()}, {'W': X.copy()}\n"
+    named = "class Held(Two):\n    def __init__(self):\n        self.params, self.grads = {'W': X}, {'W': X}\n"
     result = run(f"{class_}{named}def test_it(gradcheck):\n    gradcheck(Held(), {inputs})\n")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["TypeError: *forward() *", "*gradcheck(Held(), *", "E *LayerError: forward of Held*"])
