@@ -54,8 +54,13 @@ class Block:
             Block(self.argument, self.index[middle:], (whole, start + middle)),
         )
 
-    def pieces(self) -> Iterator[slice | Index]:
+    def pieces(self) -> Iterable[slice | Index]:
         """The entries in pieces that fit the cache, none across a chunk of the directions where it is a range."""
+        if isinstance(self.index, tuple) and self.index[0] // CHUNK == (self.index[1] - 1) // CHUNK:
+            return (slice(*self.index),)
+        return self._pieces()
+
+    def _pieces(self) -> Iterator[slice | Index]:
         if isinstance(self.index, tuple):
             start, stop = self.index
             while start < stop:

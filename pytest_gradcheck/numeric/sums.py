@@ -7,7 +7,7 @@ contribute exactly nothing, and an output near 1e8 costs no digits.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ class Sums:
     @property
     def finite(self) -> bool:
         """Whether no output left the numbers, nor any square of one."""
-        return bool(np.isfinite(self.slope) and np.isfinite(self.spread) and np.isfinite(self.bend))
+        return math.isfinite(self.slope) and math.isfinite(self.spread) and math.isfinite(self.bend)
 
 
 def slope(plus: Sequence[Floats], minus: Sequence[Floats], claim: Claim) -> Sums:
@@ -67,31 +67,33 @@ def sums(
     fourth = bool(keep)
     if keep is not None and not fourth:
         keep += [np.empty(p.size) for p in plus]
-    longest = min(CHUNK, max((p.size for p in plus), default=0))
-    first, other = np.empty(longest), np.empty(longest)
-    for j, (p, m, c, u) in enumerate(zip(plus, minus, center, claim.upstream, strict=True)):
-        out = None if keep is None else keep[j]
-        for a in range(0, p.size, CHUNK):
-            b = min(a + CHUNK, p.size)
-            change, second = first[: b - a], other[: b - a]
-            np.subtract(p[a:b], m[a:b], out=change)
-            np.add(p[a:b], m[a:b], out=second)
-            second -= c[a:b]
-            second -= c[a:b]
+    for j, whole in enumerate(zip(plus, minus, center, claim.upstream, strict=True)):
+        for a, (p, m, c, u) in _pieces(whole):
+            change, second = p - m, p + m
+            second -= c
+            second -= c
             if claim.masked:
-                off = u[a:b] == 0.0
+                off = u == 0.0
                 change[off] = second[off] = 0.0
-            change *= u[a:b]
-            second *= u[a:b]
+            change *= u
+            second *= u
             slope += float(np.add.reduce(change))
             spread = math.hypot(spread, norm(change))
             bend = math.hypot(bend, norm(second))
-            if out is not None and fourth:
+            if keep is not None and fourth:
                 second *= -4.0
-                out[a:b] += second
-            elif out is not None:
-                out[a:b] = second
+                keep[j][a : a + CHUNK] += second
+            elif keep is not None:
+                keep[j][a : a + CHUNK] = second
     return Sums(slope, spread, bend)
+
+
+def _pieces(arrays: tuple[Floats, ...]) -> Iterable[tuple[int, tuple[Floats, ...]]]:
+    """Arrays of one length, in pieces that fit the cache, each with where it begins."""
+    size = arrays[0].size
+    if size <= CHUNK:
+        return ((0, arrays),)
+    return ((a, tuple(x[a : a + CHUNK] for x in arrays)) for a in range(0, size, CHUNK))
 
 
 def rounding(

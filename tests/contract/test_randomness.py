@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -203,3 +204,28 @@ def test_torch_where_it_is_loaded() -> None:
     layer = Noisy(partial(lambda rng, shape: torch.rand(shape, generator=rng, dtype=torch.float64).numpy(), held))
     assert not trial(layer, X, copy=False).findings
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("before", "draw", "moved"),
+    [
+        (lambda: None, lambda: None, False),
+        (lambda: None, lambda: np.random.random(), True),
+        (lambda: None, lambda: np.random.normal(), True),
+        (lambda: None, lambda: np.random.randint(0, 2**32, 624, np.uint32), True),
+        (lambda: None, lambda: np.random.set_state(np.random.get_state()), False),
+        # The second of two normal numbers was drawn with the first, and leaves the bits where they are.
+        (lambda: np.random.normal(), lambda: np.random.normal(), True),
+        (lambda: np.random.normal(), lambda: None, False),
+    ],
+    ids=["nothing", "one", "normal", "a whole round", "put back", "the second normal", "nothing after a normal"],
+)
+def test_whether_numpys_global_state_has_moved(before: Callable[[], Any], draw: Callable[[], Any], moved: bool) -> None:
+    np.random.seed(5)
+    before()
+    (source,) = [source for source in Frozen().sources() if source.name == "numpy.random"]
+    state = source.read()
+    draw()
+    assert source.moved_from(state) is moved
+    source.write(state)
+    assert not source.moved_from(source.read())
