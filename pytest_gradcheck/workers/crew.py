@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -17,7 +17,7 @@ from pytest_gradcheck.errors import InvalidInput
 from pytest_gradcheck.target import Array
 
 from .named import drop, held
-from .parcel import Cargo, NotHere, beside, delivered, forget, packed
+from .parcel import Cargo, NotHere, beside, delivered, forget, packed, shared
 
 #: A task is handed out so often before its worker counts as lost for good.
 MOST_TRIES = 6
@@ -54,6 +54,7 @@ class Crew:
     def __init__(self, executor: Executor | str, cargo: Cargo, deadline: float | None = None) -> None:
         self.executor = held(executor) if isinstance(executor, str) else executor
         self._cargo, self._deadline = cargo, deadline
+        self._threads = isinstance(self.executor, ThreadPoolExecutor)
         self._stack = ExitStack()
         self._open: list[Errand] = []
         #: What was sent once, by its number: the array, and where a cluster holds it.
@@ -62,7 +63,8 @@ class Crew:
         self._informed = 0
 
     def __enter__(self) -> Crew:
-        self._parcel, self._content = self._stack.enter_context(packed(self._cargo))
+        handed = shared(self._cargo) if self._threads else packed(self._cargo)
+        self._parcel, self._content = self._stack.enter_context(handed)
         self._near = scattered(self.executor, self._content)
         return self
 
@@ -76,8 +78,9 @@ class Crew:
         """The number under which an array is sent to each worker that needs it, once; it must not change."""
         if id(array) not in self._numbers:
             number = self._numbers[id(array)] = len(self._arrays)
-            self._arrays[number] = array, scattered(self.executor, array)
-            np.save(beside(self._parcel.path, number), array, allow_pickle=False)
+            self._arrays[number] = array, array if self._threads else scattered(self.executor, array)
+            if not self._threads:
+                np.save(beside(self._parcel.path, number), array, allow_pickle=False)
         return self._numbers[id(array)]
 
     def send(self, task: Callable[..., Any], *arguments: Any, needs: Iterable[int] = ()) -> Errand:
@@ -121,7 +124,7 @@ class Crew:
         errand.informed = self._informed
         content = self._content if errand.whole else self._near
         arrays = {n: array if errand.whole else near for n in errand.needs for array, near in [self._arrays[n]]}
-        if self._near is None and not errand.whole:
+        if not (errand.whole or self._threads or self._near is not None):
             arrays = {}
         try:
             errand.future = self.executor.submit(

@@ -135,6 +135,22 @@ def _is_the_users_own(module: ModuleType) -> bool:
 
 
 @contextmanager
+def shared(cargo: Cargo) -> Iterator[tuple[Parcel, None]]:
+    """The parcel of a cargo for threads of this process, each of which will copy the layer."""
+    master = cargo.target.fresh()
+    if master is None:
+        way_out = "give it a __deepcopy__, or check it without executor="
+        raise InvalidInput(f"{cargo.target.name} cannot be copied for another thread: {way_out}")
+    parcel = Parcel(uuid.uuid4().hex, "", os.getpid())
+    # Nobody calls this copy, so that threads can copy it at any time.
+    _shared[parcel.token] = replace(cargo, target=master)
+    try:
+        yield parcel, None
+    finally:
+        del _shared[parcel.token]
+
+
+@contextmanager
 def packed(cargo: Cargo) -> Iterator[tuple[Parcel, bytes]]:
     """The parcel of a cargo and its bytes; the file is gone at the end."""
     content = pack(cargo)
@@ -189,6 +205,8 @@ def _differentiated(target: Target, way: str) -> Target:
     return (target.widened() or target) if way == "wide" else target
 
 
+#: What is checked in this process at present with threads.
+_shared: dict[str, Cargo] = {}
 _held: OrderedDict[tuple[str, int], Opened] = OrderedDict()
 _lock = threading.Lock()
 
@@ -199,7 +217,8 @@ def opened(parcel: Parcel) -> Opened:
     with _lock:
         if key in _held:
             return _held[key]
-    found = Opened(_unpacked(parcel), elsewhere=os.getpid() != parcel.process)
+    cargo = _copied(_shared[parcel.token]) if parcel.token in _shared else _unpacked(parcel)
+    found = Opened(cargo, elsewhere=os.getpid() != parcel.process)
     with _lock:
         _held[key] = found
         tokens = list(dict.fromkeys(token for token, _ in _held))
@@ -207,6 +226,10 @@ def opened(parcel: Parcel) -> Opened:
             for held in [k for k in _held if k[0] == old]:
                 del _held[held]
     return found
+
+
+def _copied(cargo: Cargo) -> Cargo:
+    return replace(cargo, target=cargo.target.fresh() or cargo.target)
 
 
 def _unpacked(parcel: Parcel) -> Cargo:

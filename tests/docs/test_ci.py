@@ -24,7 +24,7 @@ def test_the_two_commands_need_nothing_but_python_and_pip() -> None:
     examples, tests = done.stdout.splitlines()
     setup = 'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && '
     assert examples == setup + ".venv/bin/python -m pytest examples"
-    assert tests == setup + ".venv/bin/python -m pytest"
+    assert tests == setup + ".venv/bin/python -m pytest -n 2"
 
 
 @pytest.mark.parametrize(

@@ -270,6 +270,7 @@ def test_the_script_is_no_test_of_the_next_run(run: Run, pytester: pytest.Pytest
     run(None, "-o", "python_files=*.py", "out", "test_it.py").assert_outcomes(failed=1)
 
 
+@needs_extra
 def test_the_script_beside_it_runs_the_test(
     replays: list[Path], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

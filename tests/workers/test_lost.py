@@ -48,7 +48,7 @@ def test_what_was_found_before_counts(tmp_path: Path) -> None:
             dx, dW = super().backward(upstream)
             return 2 * dx, dW
 
-    pytest.importorskip("cloudpickle")
+    pytest.importorskip("cloudpickle", reason="cloudpickle is not installed")
     with ProcessPoolExecutor(1) as executor:
         report = check(Late(tmp_path, times=0), X, W, executor=executor)
     assert report.verdict in ("fail", "inconclusive")

@@ -58,13 +58,13 @@ def test_the_inputs_travel_once(reads_files: bool, times: int) -> None:
 
 def test_each_worker_opens_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = []
-    original = parcels._unpacked
+    original = parcels._copied
 
-    def unpacked(parcel: parcels.Parcel) -> parcels.Cargo:
+    def copied(cargo: parcels.Cargo) -> parcels.Cargo:
         opened.append(threading.get_ident())
-        return original(parcel)
+        return original(cargo)
 
-    monkeypatch.setattr(parcels, "_unpacked", unpacked)
+    monkeypatch.setattr(parcels, "_copied", copied)
     with ThreadPoolExecutor(2) as executor:
         check(Affine(), X, W, executor=executor)
     assert len(opened) == len(set(opened)) <= 2
@@ -91,6 +91,31 @@ def test_a_layer_that_cannot_travel_is_one_sentence() -> None:
     )
 
 
+def test_threads_take_a_copy_of_what_no_pickle_can_hold() -> None:
+    class Locked(Affine):
+        """Of a class that no other process could find, with a lock."""
+
+        def __deepcopy__(self, memo: Any) -> Locked:
+            return Locked(self.factor)
+
+    layer = Locked()
+    layer.lock = threading.Lock()  # type: ignore[attr-defined]  # what a layer may hold, and no pickle can
+    with ThreadPoolExecutor(2) as executor:
+        assert check(layer, X, W, executor=executor).passed
+
+
+def test_a_layer_that_no_thread_can_copy_is_one_sentence() -> None:
+    class Single(Affine):
+        def __deepcopy__(self, memo: Any) -> Single:
+            raise TypeError("there is one")
+
+    with ThreadPoolExecutor(1) as executor, pytest.raises(InvalidInput) as caught:
+        check(Single(), X, W, executor=executor)
+    assert str(caught.value) == (
+        "Single cannot be copied for another thread: give it a __deepcopy__, or check it without executor="
+    )
+
+
 def test_what_the_layer_raises_comes_back_as_it_would_be_raised_here() -> None:
     with pytest.raises(LayerError) as here:
         check(Bad(), X, W)
@@ -112,7 +137,7 @@ def test_what_is_no_executor_is_one_sentence() -> None:
 
 
 def test_a_script_s_own_class_reaches_a_new_process(tmp_path: Path) -> None:
-    pytest.importorskip("cloudpickle")
+    pytest.importorskip("cloudpickle", reason="cloudpickle is not installed")
     script = tmp_path / "script.py"
     script.write_text(
         "import multiprocessing\n"

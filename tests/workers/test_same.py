@@ -63,8 +63,9 @@ CASES: dict[str, Callable[[], tuple[Any, tuple[Any, ...], dict[str, Any]]]] = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_report_is_the_same_with_workers(name: str, executor: Executor) -> None:
-    # Functions made here have no name that a process could find, which is what travelling by value is for.
-    pytest.importorskip("cloudpickle")
+    if isinstance(executor, ProcessPoolExecutor):
+        # Functions made here have no name that a process could find, which is what travelling by value is for.
+        pytest.importorskip("cloudpickle", reason="needs the extra pytest-gradcheck[dask], which brings cloudpickle")
     layer, inputs, settings = CASES[name]()
     alone = check(layer, *inputs, **settings)
     assert told(check(layer, *inputs, **settings, executor=executor)) == told(alone)
