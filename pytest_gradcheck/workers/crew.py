@@ -143,10 +143,10 @@ class Crew:
         return None if self._deadline is None else max(0.0, self._deadline - time.perf_counter())
 
 
-def scattered(executor: Any, content: bytes | Array) -> Any:
+def scattered(executor: Any, content: bytes | Array | None) -> Any:
     """Where a cluster of Dask holds the content, so that each of its workers gets it once; None elsewhere."""
     client = getattr(executor, "_client", None)
-    if client is None or not type(executor).__module__.startswith("distributed"):
+    if content is None or client is None or not type(executor).__module__.startswith("distributed"):
         return None
     return client.scatter(content, broadcast=True, hash=False)
 
