@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from .contract import FirstCall, Outcome
@@ -32,28 +32,29 @@ class Hands:
         self.first, self.precision, self.settings = first, precision, settings
         self._crew: Crew | None = None
         self._contract: Errand | None = None
+        self._stack = ExitStack()
 
     def __enter__(self) -> Hands:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._crew is not None:
-            self._crew.__exit__(kind, error, at)
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
     def stencil(self, domains: Sequence[Domain | None]) -> Stencil:
         """The stencil around the point."""
         calls, values = self.precision.calls, self.precision.values
-        if self.settings.executor is None or self.settings.method == "complex-step" or not self._can_leave():
-            device = self._elsewhere(domains)
-            if device is None:
-                return Stencil(calls, values, domains)
-            from .numeric.device import DeviceStencil
+        executor = self.settings.executor
+        if executor is not None and self.settings.method != "complex-step" and self._can_leave():
+            from .workers import Crew, FarStencil
 
-            return DeviceStencil(calls, values, domains, device)
-        from .workers import Crew, FarStencil
+            self._crew = self._stack.enter_context(Crew(executor, self._cargo(domains), calls.meter.deadline))
+            return FarStencil(calls, values, domains, self._crew, self._send_contract)
+        device = self._elsewhere(domains)
+        if device is None:
+            return Stencil(calls, values, domains)
+        from .numeric.device import DeviceStencil
 
-        self._crew = Crew(self.settings.executor, self._cargo(domains), calls.meter.deadline).__enter__()
-        return FarStencil(calls, values, domains, self._crew, self._send_contract)
+        return DeviceStencil(calls, values, domains, device)
 
     def _elsewhere(self, domains: Sequence[Domain | None]) -> Elsewhere | None:
         """Where the layer's arrays live, if that is no memory of this process, and entries can be moved there."""
@@ -86,7 +87,8 @@ class Hands:
     def _can_leave(self) -> bool:
         # Threads share a process's random state, and the workers of a cluster have threads of their own: nobody there
         # could hold still what forward draws from.
-        alone = isinstance(self.settings.executor, ProcessPoolExecutor)
+        executor = self.settings.executor
+        alone = isinstance(executor, ProcessPoolExecutor) or str(executor).startswith("processes")
         return alone or not self.precision.calls.frozen.moves_the_process
 
     def _cargo(self, domains: Sequence[Domain | None]) -> Cargo:

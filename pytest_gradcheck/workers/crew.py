@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -68,7 +67,7 @@ class Crew:
         self._near = scattered(self.executor, self._content)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         for errand in self._open:
             errand.future.cancel()
         self._stack.close()
@@ -123,9 +122,9 @@ class Crew:
     def _submit(self, errand: Errand) -> None:
         errand.informed = self._informed
         content = self._content if errand.whole else self._near
-        arrays = {n: array if errand.whole else near for n in errand.needs for array, near in [self._arrays[n]]}
-        if not (errand.whole or self._threads or self._near is not None):
-            arrays = {}
+        arrays = {n: self._arrays[n][0 if errand.whole else 1] for n in errand.needs}
+        # What has no place near the workers lies in a file, where they look by themselves.
+        arrays = {n: array for n, array in arrays.items() if array is not None}
         try:
             errand.future = self.executor.submit(
                 delivered, errand.task, self._parcel, content, arrays, *errand.arguments
