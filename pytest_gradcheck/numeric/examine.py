@@ -58,12 +58,10 @@ class Standing:
     def hidden(self) -> bool:
         """Whether not even an error of the group's own size, in some of its entries, would have been seen."""
         known = [e.reach for e in (self.pilot, *self.draws) if e.agrees]
-        drawn = sorted(e.reach for e in self.draws if e.agrees)
         seen = BLIND * self.group.typical * min(self.group.size, 16) ** 0.5
-        if len(drawn) < 2:
-            return bool(min(known, default=np.inf) > seen > 0)
         # Where the forward moves in stairs one draw of several may agree by chance, with a bar as small as its luck.
-        return bool((drawn[1] > seen or self.limit > self.group.typical) and seen > 0)
+        lucky = len(self.draws) > 1 and self.limit > self.group.typical
+        return bool((lucky or min(known, default=np.inf) > seen) and seen > 0)
 
     @property
     def floor(self) -> float:
@@ -262,7 +260,9 @@ class Examination:
                 if estimate.seen > 0.0 and estimate.truncation < 0.2 * estimate.seen:
                     break
         for _ in range(4):
-            if estimate.agrees or estimate.truncation < WILD * estimate.seen or step < 1e-11:
+            # What is off by half of itself may agree with anything.
+            told = estimate.agrees and not estimate.truncation > 0.5 * estimate.seen > 0.0
+            if told or estimate.truncation < WILD * estimate.seen or step < 1e-11:
                 break
             # Nothing like a slope at this step: the function lives on a smaller scale than its inputs do.
             step /= 64

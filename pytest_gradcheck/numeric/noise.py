@@ -78,6 +78,10 @@ class Noise:
         # Half a unit in the last place is the most that one rounding does, and a third of it its deviation.
         return max(0.4 if self._sure[key] > 256 else 1.0, min(seen.values()))
 
+    def measured(self, key: Key) -> bool:
+        """Whether a block was looked at by itself."""
+        return bool(self._seen.get(key))
+
     def absolute(self, key: Key) -> float:
         """The tremble of upstream . y in one block as it was seen, whatever the size of the outputs; zero where not.
 

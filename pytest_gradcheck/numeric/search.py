@@ -177,7 +177,13 @@ class Search:
         return kept
 
     def _probe(self, block: Block, claim: Claim, draw: int) -> Estimate:
-        return self.prober.sharp(block, claim, draw, self.pilot, RUNGS)
+        estimate = self.prober.sharp(block, claim, draw, self.pilot, RUNGS)
+        noise, bar = self.prober.noise, estimate.bar
+        if bar < estimate.gap < BLATANT * bar and self._disagrees(estimate) and not noise.measured(block.key):
+            # The outputs that this block moves may tremble more, for their size, than all outputs together.
+            self.prober.pilot(block, claim, draw)
+            estimate = self.prober.sharp(block, claim, draw, self.pilot, RUNGS)
+        return estimate
 
     def _disagrees(self, estimate: Estimate) -> bool:
         return (
