@@ -130,8 +130,8 @@ def _alone(seed: int, layer: Any, inputs: Sequence[Array]) -> Report:
 WAYS: dict[str, type[Sitting]] = {"probes": Sitting, "every-entry": EveryEntry, "complex-step": ComplexStep}
 #: Binary exponent from which on an output's upstream is chosen to bring their product back to the size of one.
 LARGEST_EXPONENT = 256
-#: An upstream is never larger than this power of two: a slope may be of the size of one where its output is not.
-LARGEST_UPSTREAM = 1000
+#: An upstream is never larger than this power of two: where an output is minute, a slope may be as large as others are.
+LARGEST_UPSTREAM = 600
 #: Clauses whose breach is as often a symptom of a wrong formula as a cause of its own.
 WEAK = ("upstream",)
 
