@@ -42,6 +42,8 @@ class Noise:
         self.eps = [max(_unit_roundoff(d), inside) for d in dtypes]
         self.accuracy = accuracy or 0.0
         self.dust = 0.0
+        #: Below which size a slope counts as zero where all outputs are zero and none of them moves.
+        self.still = 0.0
         self._outputs = sum(y.size for y in center)
         self._seen: dict[Key, dict[int, float]] = {}
         self._sure: dict[Key, float] = {}
@@ -53,6 +55,8 @@ class Noise:
         """Fix below which size a slope counts as zero, from the upstream of the whole check."""
         sizes = zip(claim.upstream, self.center, strict=True)
         self.dust = DUST * math.hypot(*(norm(part * y[a : a + CHUNK]) for u, y in sizes for a, part in _parts(u)))
+        # An output of zero has no size of its own: that of one is taken, where it does not even move.
+        self.still = 0.0 if self.dust else DUST * math.hypot(*map(norm, claim.upstream))
 
     def approximate(self, claim: Claim, scale: float = 0.0) -> float:
         """By how much the slope of upstream . y, per unit, may be off where the forward declares an accuracy.

@@ -160,6 +160,7 @@ class Prober:
         self.noise.note_moves(block.key, [s.spread for s in results])
         if results[-1].spread == 0.0:
             tremble = max(tremble, self.noise.stair(block.key))
+            truncation += self.noise.still
         if not self.noise.sure(block.key):
             # A few samples may tremble less than they could; no forward is more exact than its condition allows.
             tremble = max(tremble, min(self.noise.eps) * scale)

@@ -208,3 +208,28 @@ def test_a_structure_with_bounds_is_not_left_by_its_smallest_entry(least: float)
         layer = Made(entropy, lambda u, p, factor=factor: -factor * u * (np.log(p) + 1))
         report = check(layer, p, domain={"input0": domain.simplex})
         assert (report.verdict == "fail") == found
+
+
+class CrossEntropy:
+    """-log softmax(z)[label] of each row; `factor` is what its gradient is multiplied by."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self.factor = factor
+
+    def forward(self, z: Array, labels: Array) -> Any:
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        self.p, self.labels = e / e.sum(axis=1, keepdims=True), labels
+        return -np.log(self.p[np.arange(len(z)), labels])
+
+    def backward(self, upstream: Array) -> Any:
+        g = self.p.copy()
+        g[np.arange(len(g)), self.labels] -= 1.0
+        return self.factor * upstream[:, None] * g, None
+
+
+def test_a_loss_that_is_zero_to_the_last_digit_hides_a_minute_slope() -> None:
+    z, labels = np.array([[100.0, 0.0]]), np.array([0])
+    assert check(CrossEntropy(), z, labels).verdict != "fail"
+    z = np.array([[3.0, 0.0]])
+    assert check(CrossEntropy(), z, labels).passed
+    assert check(CrossEntropy(1.1), z, labels).verdict == "fail"
