@@ -11,14 +11,16 @@ from .calls import Calls
 from .contract.compare import numbers
 from .errors import GradCheckError, LayerError
 from .numeric.directions import CHUNK
-from .numeric.scales import Floats, rms
-from .numeric.stencil import Claim, ShapeChanged
+from .numeric.scales import Floats, norm, rms
+from .numeric.stencil import Claim, ShapeChanged, flat64
 from .target import Array
 
 #: Relative size of the shift that shows the rounding of the declared gradient.
 TREMBLE = 2.0**-50
 #: Relative size of a shift that moves every float64 computation, and no float32 one.
 NUDGE = 2.0**-40
+#: A gradient times the size of its entries below this share of the outputs changes nothing that they show.
+UNNOTICED = 1e-10
 #: One that any precision notices where outputs move at all.
 SHOVE = 2.0**-6
 
@@ -45,11 +47,13 @@ class Claimant:
         self._forward([np.array(v) for v in self.values])
         return self.after_forward(upstream)
 
-    def _forward(self, values: Sequence[Array]) -> None:
-        shapes = [y.shape for y in self.calls.forward(values)]
+    def _forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
+        outputs = self.calls.forward(values)
+        shapes = [y.shape for y in outputs]
         if self.shapes and shapes != self.shapes:
             # An upstream of the first output's shape would let backward be blamed for what forward did.
             raise ShapeChanged(shapes)
+        return outputs
 
     def after_forward(self, upstream: list[Floats]) -> Claim:
         """The claim for a flat upstream, for the forward that was just made."""
@@ -83,12 +87,17 @@ class Claimant:
     def trembling(self, claim: Claim) -> list[Floats | None]:
         """By how much the declared gradient changes when the inputs change in their last digits.
 
-        Entries where it changes by more than a thousandth of their kind have crossed a kink: that is no rounding.
+        Entries where it changes by more than a thousandth of their kind have crossed a kink: that is no rounding. But
+        a gradient that is nothing else than rounding may change altogether, if no output would notice.
         """
-        self._forward([shifted(v, i, TREMBLE) for i, v in enumerate(self.values)])
+        outputs = self._forward([shifted(v, i, TREMBLE) for i, v in enumerate(self.values)])
+        size = sum(norm(u) * rms(flat64(y)) for u, y in zip(claim.upstream, outputs, strict=True))
+        del outputs  # as large as the layer's own
         others = self.after_forward(claim.upstream).gradients
+        both = zip(claim.gradients, others, self.values, strict=True)
         return [
-            None if g is None or h is None else _tremble(h, g) for g, h in zip(claim.gradients, others, strict=True)
+            None if g is None or h is None else _tremble(h, g, UNNOTICED * size / (rms(flat64(v)) or 1.0))
+            for g, h, v in both
         ]
 
     def moves(self, units: Sequence[float | Floats]) -> bool:
@@ -114,13 +123,16 @@ class Claimant:
         return any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(before, after, strict=True))
 
 
-def _tremble(h: Floats, g: Floats) -> Floats:
-    """h - g where that is small beside g, zero elsewhere; piece by piece, since g may be as large as memory allows."""
+def _tremble(h: Floats, g: Floats, least: float) -> Floats:
+    """h - g where that is small beside g, or at most `least`, and zero elsewhere.
+
+    It is done piece by piece, since g may be as large as memory allows.
+    """
     size, out = rms(g), h if h.flags.writeable else np.array(h)
     for a in range(0, g.size, CHUNK):
         there, own = out[a : a + CHUNK], g[a : a + CHUNK]
         there -= own
-        there[~(np.abs(there) <= 1e-3 * (np.abs(own) + size))] = 0.0
+        there[~(np.abs(there) <= np.maximum(1e-3 * (np.abs(own) + size), least))] = 0.0
     return out
 
 

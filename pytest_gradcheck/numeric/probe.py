@@ -111,7 +111,8 @@ class Prober:
         """Whether the truncation is small beside the derivative or beside the noise, and no kink is in sight."""
         if not estimate.finite:
             return False
-        small = max(CONVERGED * estimate.scale, 3 * SIGMAS * estimate.noise)
+        nothing = self.noise.dust + self.noise.still
+        small = max(CONVERGED * estimate.scale, 3 * SIGMAS * estimate.noise, nothing)
         return estimate.truncation <= small and not self.kinked(estimate)
 
     def kinked(self, estimate: Estimate) -> bool:

@@ -130,3 +130,17 @@ def test_empty_inputs_alone_are_an_error_to_who_asks_for_it() -> None:
 def test_the_callers_upstream_is_no_reason_to_look_away() -> None:
     report = check(relu(2.0), -np.abs(normal(5)) - 1, upstream=np.ones(5))
     assert report.verdict == "fail"
+
+
+def test_outputs_that_are_all_zero_are_looked_at_on_the_other_side() -> None:
+    class Clipped:
+        """max(x, 0), whose backward lost its gradient altogether."""
+
+        def forward(self, x: Array) -> Any:
+            return np.maximum(x, 0)
+
+        def backward(self, upstream: Array) -> Any:
+            return 0 * upstream
+
+    for seed in range(6):
+        assert check(Clipped(), -abs(normal(6)) - 0.1, seed=seed).verdict == "fail"
