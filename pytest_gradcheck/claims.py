@@ -150,7 +150,8 @@ def _ordinary(value: Array, i: int) -> Array:
 
 def shifted(value: Array, i: int, by: float) -> Array:
     """The values with neighbours moved to opposite sides: a common factor leaves a normalised output where it is."""
-    out = np.array(value, np.float64)
+    # In an order in which the flat array is the same memory: of a transposed one it would be a copy.
+    out = np.array(value, np.float64, order="C")
     flat = out.reshape(-1)
     flat[i % 2 :: 2] *= 1.0 + by
     flat[1 - i % 2 :: 2] *= 1.0 - by

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pytest_gradcheck import check, domain
+from pytest_gradcheck.claims import shifted
 from tests.check.layers import Array, Unary, normal
 
 
@@ -233,3 +234,11 @@ def test_a_loss_that_is_zero_to_the_last_digit_hides_a_minute_slope() -> None:
     z = np.array([[3.0, 0.0]])
     assert check(CrossEntropy(), z, labels).passed
     assert check(CrossEntropy(1.1), z, labels).verdict == "fail"
+
+
+@pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray, lambda x: np.broadcast_to(x[:1], x.shape)])
+def test_every_layout_is_shifted(layout: Callable[[Array], Array]) -> None:
+    value = layout(np.ones((5, 3)))
+    moved = shifted(value, 0, 2.0**-50)
+    assert np.count_nonzero(moved != value) == value.size
+    assert sorted(set((moved.reshape(-1) > 1.0).tolist())) == [False, True]
