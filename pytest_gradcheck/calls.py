@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,8 @@ class Meter:
         """Count one forward; raises `BudgetSpent` where it is not granted."""
         if self.max_evaluations is not None and self.forward_evaluations >= self.max_evaluations:
             raise BudgetSpent(f"the {self.max_evaluations} forward evaluations granted are spent")
-        self.in_time()
+        if self.interrupted or self.deadline is not None:
+            self.in_time()
         self.forward_evaluations += 1
         if self.watch is not None:
             self.watch()
@@ -106,9 +108,32 @@ class Calls:
         """Outputs as `forward` gives them, but uncopied: the layer may still hold them and write into them."""
         return tuple([self._number(y, 0) for y in self._called(values)])
 
+    def steady(self, values: Sequence[Array]) -> Callable[[], Sequence[Array]]:
+        """`borrowed` at these very arrays, to be called again each time their numbers have changed in place."""
+        run = self.target.steady(values)
+        if run is None or self._first is None:
+            return partial(self.borrowed, values)
+        meter, frozen, number = self.meter, self.frozen, self._first[1]
+
+        def outputs() -> Sequence[Array]:
+            meter.forward()
+            frozen.restore()
+            try:
+                found = run()
+            except Exception as cause:
+                raise self._error("forward", values, cause) from cause
+            if len(found) != number:
+                self._count(found, values)
+            for y in found:
+                if type(y) is not np.ndarray or y.dtype.kind != "f":
+                    return tuple([self._number(y, 0) for y in found])
+            return found
+
+        return outputs
+
     def there(self, run: Callable[[Sequence[Any]], Sequence[Any]], values: Sequence[Any]) -> Sequence[Any]:
         """Outputs at values that live elsewhere, as `run` gives them there, uncopied."""
-        return self._called(values, run)
+        return self._called(values, partial(run, values))
 
     def batch(self, values: Sequence[Array], points: int) -> tuple[Array, ...]:
         """Outputs of a batched target at many points at once, uncopied; each point counts as an evaluation."""
@@ -116,27 +141,27 @@ class Calls:
             self.meter.forward()
         return self.borrowed(values)
 
-    def _called(
-        self, values: Sequence[Any], run: Callable[[Sequence[Any]], Sequence[Any]] | None = None
-    ) -> Sequence[Any]:
+    def _called(self, values: Sequence[Any], run: Callable[[], Sequence[Any]] | None = None) -> Sequence[Any]:
         self.meter.forward()
         self.frozen.restore()
         try:
-            outputs = (run or self.target.forward)(values)
-        except GradCheckError:
-            raise
+            outputs = self.target.forward(values) if run is None else run()
         except Exception as cause:
-            raise LayerError(self._story("forward", values, cause)) from cause
+            raise self._error("forward", values, cause) from cause
         if not self._settled:
             self._settled = True
             self.frozen.notice()
         outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+        self._count(outputs, values)
+        return outputs
+
+    def _count(self, outputs: Sequence[Any], values: Sequence[Any]) -> None:
+        """Raises `LayerError` where there are not as many outputs as the first time, for inputs of the same shapes."""
         if self._first is None:
             self._first = [np.shape(v) for v in values], len(outputs)
         elif len(outputs) != self._first[1] and [np.shape(v) for v in values] == self._first[0]:
             told = f"forward of {self.target.name} returned {_outputs(len(outputs))} where its first call returned"
             raise LayerError(f"{told} {self._first[1]}: return as many each time, for inputs of the same shapes")
-        return outputs
 
     def backward(self, upstream: Sequence[Array]) -> list[Any]:
         """The gradients of the last forward as the layer returned them; none of the arrays can still change.
@@ -148,10 +173,8 @@ class Calls:
         self.meter.backward()
         try:
             gradients = self.target.backward(upstream)
-        except GradCheckError:
-            raise
         except Exception as cause:
-            raise LayerError(self._story("backward", upstream, cause)) from cause
+            raise self._error("backward", upstream, cause) from cause
         if gradients is None:
             return [None] * len(self.target.arguments)
         if not isinstance(gradients, (tuple, list)):
@@ -174,7 +197,10 @@ class Calls:
             raise LayerError(f"{returned}: return an array of numbers, or a tuple of them")
         return array if array is not output or references == 0 else _kept(array, references)
 
-    def _story(self, stage: str, arrays: Sequence[Array], cause: Exception) -> str:
+    def _error(self, stage: str, arrays: Sequence[Array], cause: Exception) -> LayerError:
+        """What the layer raised, in words; errors of our own go through as they are."""
+        if isinstance(cause, GradCheckError):
+            raise cause
         text = " ".join(str(cause).split())[:300] or "no message"
         if stage == "forward":
             names = [a.name for a in self.target.arguments]
@@ -182,7 +208,8 @@ class Calls:
         else:
             given = "an upstream of shape " + ", ".join(str(np.shape(u)) for u in arrays)
         way_out = "call it once by hand on these arrays"
-        return f"{stage} of {self.target.name} raised {type(cause).__name__} ({text}) given {given}: {way_out}"
+        told = f"{stage} of {self.target.name} raised {type(cause).__name__} ({text}) given {given}: {way_out}"
+        return LayerError(told)
 
 
 def _outputs(number: int) -> str:

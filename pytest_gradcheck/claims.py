@@ -10,7 +10,7 @@ import numpy as np
 from .calls import Calls
 from .contract.compare import numbers
 from .errors import GradCheckError, LayerError
-from .numeric.directions import CHUNK
+from .numeric.directions import CHUNK, Direction
 from .numeric.scales import Floats, norm, rms
 from .numeric.stencil import Claim, ShapeChanged, flat64
 from .target import Array
@@ -20,7 +20,9 @@ TREMBLE = 2.0**-50
 #: Relative size of a shift that moves every float64 computation, and no float32 one.
 NUDGE = 2.0**-40
 #: A gradient times the size of its entries below this share of the outputs changes nothing that they show.
-UNNOTICED = 1e-10
+UNNOTICED = 1e-9
+#: The direction whose signs shifts have.
+SIGNS = 7
 #: One that any precision notices where outputs move at all.
 SHOVE = 2.0**-6
 
@@ -90,15 +92,25 @@ class Claimant:
         Entries where it changes by more than a thousandth of their kind have crossed a kink: that is no rounding. But
         a gradient that is nothing else than rounding may change altogether, if no output would notice.
         """
-        outputs = self._forward([shifted(v, i, TREMBLE) for i, v in enumerate(self.values)])
+        return self._trembling(claim, self._shaken(0))
+
+    def shaken(self, claim: Claim, draw: int) -> tuple[list[Floats], list[Floats | None]]:
+        """Outputs where the inputs differ in their last digits, flat, and how the declared gradient trembles there.
+
+        draw: which of them differ to which side, from 1 on; `trembling` has looked at another.
+        """
+        outputs = self._shaken(draw)
+        return [np.array(flat64(y)) for y in outputs], self._trembling(claim, outputs)
+
+    def _shaken(self, draw: int) -> tuple[Array, ...]:
+        return self._forward([shifted(v, i, TREMBLE, draw) for i, v in enumerate(self.values)])
+
+    def _trembling(self, claim: Claim, outputs: Sequence[Array]) -> list[Floats | None]:
         size = sum(norm(u) * rms(flat64(y)) for u, y in zip(claim.upstream, outputs, strict=True))
         del outputs  # as large as the layer's own
         others = self.after_forward(claim.upstream).gradients
         both = zip(claim.gradients, others, self.values, strict=True)
-        return [
-            None if g is None or h is None else _tremble(h, g, UNNOTICED * size / (rms(flat64(v)) or 1.0))
-            for g, h, v in both
-        ]
+        return [None if g is None or h is None else _tremble(h, g, UNNOTICED * size, flat64(v)) for g, h, v in both]
 
     def moves(self, units: Sequence[float | Floats]) -> bool:
         """Whether outputs notice a shift that float64 can see and float32 cannot; True as well where nothing can tell.
@@ -123,16 +135,18 @@ class Claimant:
         return any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(before, after, strict=True))
 
 
-def _tremble(h: Floats, g: Floats, least: float) -> Floats:
-    """h - g where that is small beside g, or at most `least`, and zero elsewhere.
+def _tremble(h: Floats, g: Floats, unnoticed: float, x: Floats) -> Floats:
+    """h - g where that is small beside g, or where h - g times the entry is `unnoticed`, and zero elsewhere.
 
-    It is done piece by piece, since g may be as large as memory allows.
+    A zero counts as of the size of the others, but no more than one. It is done piece by piece, since g may be as large
+    as memory allows.
     """
-    size, out = rms(g), h if h.flags.writeable else np.array(h)
+    size, out, least = rms(g), h if h.flags.writeable else np.array(h), min(rms(x) or 1.0, 1.0)
     for a in range(0, g.size, CHUNK):
-        there, own = out[a : a + CHUNK], g[a : a + CHUNK]
+        there, own, entries = out[a : a + CHUNK], g[a : a + CHUNK], np.abs(x[a : a + CHUNK])
         there -= own
-        there[~(np.abs(there) <= np.maximum(1e-3 * (np.abs(own) + size), least))] = 0.0
+        allowed = unnoticed / np.maximum(entries, least)
+        there[~(np.abs(there) <= np.maximum(1e-3 * (np.abs(own) + size), allowed))] = 0.0
     return out
 
 
@@ -148,11 +162,16 @@ def _ordinary(value: Array, i: int) -> Array:
     return np.asarray(np.where(value < 0, -sizes, sizes))
 
 
-def shifted(value: Array, i: int, by: float) -> Array:
-    """The values with neighbours moved to opposite sides: a common factor leaves a normalised output where it is."""
+def shifted(value: Array, i: int, by: float, draw: int = 0) -> Array:
+    """The values moved up or down by a relative `by`, each as a fixed table has it.
+
+    A common factor would leave a normalised output where it is, and so would a pattern that repeats from row to row.
+    i: of the argument, which has signs of its own; draw: others of them.
+    """
     # In an order in which the flat array is the same memory: of a transposed one it would be a copy.
     out = np.array(value, np.float64, order="C")
-    flat = out.reshape(-1)
-    flat[i % 2 :: 2] *= 1.0 + by
-    flat[1 - i % 2 :: 2] *= 1.0 - by
+    flat, signs = out.reshape(-1), Direction(SIGNS, i, draw)
+    for a in range(0, flat.size, CHUNK):
+        here = flat[a : a + CHUNK]
+        here += here * (by * np.copysign(1.0, signs.over(a, a + here.size)))
     return out

@@ -121,13 +121,18 @@ class _Triangular(_Linear):
 class _PositiveDefinite(_Symmetric):
     def settle(self, x: Array) -> Array:
         symmetric_part = self._project(np.asarray(x))
-        if symmetric_part.size == 0 or not self.complaint(symmetric_part):
+        if symmetric_part.size == 0 or self._clearly(symmetric_part):
             return symmetric_part
         # Diagonal dominance keeps the entries simple, where a product x x^T would not.
         n = symmetric_part.shape[-1]
         off = np.abs(symmetric_part).sum(axis=-1)
         diagonal = 2 * np.maximum(1.0, np.ceil(off)).astype(symmetric_part.dtype)
         return np.asarray(symmetric_part + diagonal[..., None] * np.eye(n, dtype=symmetric_part.dtype))
+
+    def _clearly(self, x: Array) -> bool:
+        """Whether rounding does not decide that a symmetric matrix is positive definite: for a factorisation it may."""
+        eigenvalues = np.linalg.eigvalsh(_wide(x))
+        return bool((eigenvalues[..., 0] > 1e3 * _eps(x) * eigenvalues[..., -1]).all())
 
     def complaint(self, x: Array) -> str:
         x = np.asarray(x)

@@ -16,6 +16,7 @@ from .errors import InvalidInput
 from .evidence import ArgumentEvidence, Evidence
 from .numeric.directions import mix
 from .numeric.examine import ArgumentOutcome, Examination
+from .numeric.ladder import SIGMAS
 from .numeric.noise import Noise
 from .numeric.probe import SINGLE, Prober
 from .numeric.search import EVERY, Finds, Measured, Search
@@ -227,7 +228,7 @@ class Sitting:
         if outcome.settled:
             return True
         i, worst = outcome.argument, outcome.finds.wrong[:3]
-        if not any(self._wrong(i, m, claim, claim) for m in worst):
+        if not any(self._wrong(i, m, claim, claim) and not self._refuted(i, m, claim) for m in worst):
             return False
         for turn in range(3):
             rng = np.random.default_rng([self.settings.seed & 0xFFFFFFFF, turn, 5])
@@ -252,9 +253,26 @@ class Sitting:
         pilot = self.prober.pilot(Block(i, (m.position, m.position + 1)), claim, draw=7)
         step = self.prober.step_for(pilot, SINGLE) / 3
         second = Prober(self.stencil, self.noise, mix(self.prober.seed, 3), self.settings.h / 3, step)
-        again = Search(second, pilot, 0.0, 0.0).entry(i, m.position, claim)
+        again = Search(second, pilot, 0.0, 0.0, self.claimant.of).entry(i, m.position, claim)
         apart = abs(again.numeric - m.numeric)
         return again.state == "wrong" and (claim is not first or apart <= 0.5 * abs(m.declared - m.numeric))
+
+    def _refuted(self, i: int, m: Measured, claim: Claim) -> bool:
+        """Whether an entry that seems wrong is what smaller steps measure, or is off by no more than rests tremble."""
+        rests = [np.zeros(c.size) for c in self.stencil.center]
+        if claim.trembles is not None:
+            off = abs(m.declared - m.numeric)
+            for draw in (1, 2):
+                # One shift of the last digits may leave by chance what another one changes.
+                outputs, trembles = self.claimant.shaken(claim, draw)
+                tremble = trembles[i]
+                if tremble is not None and off <= 2 * SIGMAS * abs(float(tremble[m.position])):
+                    return True
+                rests = [
+                    np.maximum(r, np.abs(y - c)) for r, y, c in zip(rests, outputs, self.stencil.center, strict=True)
+                ]
+        pilot = self.prober.pilot(Block(i, (m.position, m.position + 1)), claim, draw=7)
+        return Search(self.prober, pilot, 0.0, 0.0).refuted(i, m.position, claim, rests)
 
     def _finding(self, argument: Argument, outcome: ArgumentOutcome) -> Finding:
         wrong, finds, size = outcome.finds.wrong, outcome.finds, argument.value.size

@@ -88,6 +88,14 @@ class Target:
         """
         raise NotImplementedError
 
+    def steady(self, values: Sequence[Array]) -> Callable[[], Sequence[Array]] | None:
+        """The outputs at these very arrays, asked for again and again while their numbers change in place.
+
+        It is `forward` with everything made ready that stays the same from call to call, for the many evaluations that
+        no backward follows. None where each forward is put together anew.
+        """
+        return None
+
     def keep(self, out: Any) -> Any:
         """Remember what the layer returned, where that is asked for: an array that is held could still change."""
         if self.keeps:

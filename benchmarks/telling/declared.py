@@ -48,7 +48,7 @@ KNOWN = {
 }
 
 #: No domain says where these have the gradient that they declare: where eigenvalues are apart, where nothing is tied.
-UNDECLARED = ("symmetric-eigenvalues", "fan-out")
+UNDECLARED = ("symmetric-eigenvalues", "singular-values", "fan-out")
 
 #: Larger layers are the same code as a smaller one of their series, and more than Hypothesis can fill with numbers.
 LARGEST = 2000

@@ -33,14 +33,15 @@ class Inputs:
 
     arguments: what is differentiated, in order. passed_through: (name, reason) of the rest. names: of all inputs.
     leaves: the caller's own objects that are differentiated, in the order of the arguments.
+    plain: whether they are float arrays of numpy and nothing else, which the layer takes as they are.
     wide: whether tensors of bfloat16 are given to the layer in the type of the values instead.
     judge: a leaf as an array, or None and why it is not differentiated. keep: a constant as the layer takes it.
     owner: the layer's name, for messages.
     """
 
     __slots__ = (
-        "_constants", "_kinds", "_originals", "_plain", "_restored", "_template", "arguments", "leaves", "names",
-        "owner", "passed_through", "wide",
+        "_constants", "_kinds", "_originals", "_restored", "_template", "arguments", "leaves", "names", "owner",
+        "passed_through", "plain", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -52,7 +53,7 @@ class Inputs:
         owner: str = "the layer",
     ) -> None:
         self._template, self.names, self.owner = values, tuple(names), owner
-        self._plain = judge is None and all(type(value) is np.ndarray and value.dtype.kind == "f" for value in values)
+        self.plain = judge is None and all(type(value) is np.ndarray and value.dtype.kind == "f" for value in values)
         self.wide = False
         self._constants: list[Any] = []
         #: The caller's arrays among the constants by position, and those of them that the layer writes into.
@@ -60,7 +61,7 @@ class Inputs:
         self._restored: tuple[int, ...] = ()
         self._kinds: list[str] = []
         self.passed_through: tuple[tuple[str, str], ...] = ()
-        if self._plain:
+        if self.plain:
             self.leaves: list[Any] = list(values)
             self.arguments = tuple(map(Argument, names, values))
         else:
@@ -97,7 +98,7 @@ class Inputs:
 
     def rebuilt(self, values: Sequence[Array]) -> Sequence[Any]:
         """The inputs as the layer takes them, holding the very arrays given."""
-        if self._plain:
+        if self.plain:
             return values
         if "complex" in self._kinds:
             kinds = [kind for kind in self._kinds if kind != "constant"]
@@ -107,7 +108,7 @@ class Inputs:
 
     def placed(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
         """The inputs with these leaves, arrays of any framework, where the differentiated ones were."""
-        if self._plain:
+        if self.plain:
             return tuple(leaves)
         for i in self._restored:
             self._constants[i] = self._originals[i][1].copy()
@@ -131,7 +132,7 @@ class Inputs:
         returned: a tuple or list by position (of all inputs, or of the differentiated ones), a dict by name, or
         one gradient by itself.
         """
-        if self._plain:
+        if self.plain:
             if type(returned) is tuple:
                 return list(returned)
             if type(returned) is np.ndarray:
@@ -146,7 +147,7 @@ class Inputs:
         return self._in_real(self._by_position(returned))
 
     def _by_position(self, returned: Sequence[Any]) -> list[Any]:
-        if self._plain:
+        if self.plain:
             return list(returned)
         tops = self._kinds_by_input()
         pairs: Iterable[tuple[Any, Any, list[str]]]
@@ -194,7 +195,7 @@ class Inputs:
             said = ", ".join(map(repr, names))
             returned_names = f"backward of {self.owner} returned gradients named {list(returned)}"
             raise LayerError(f"{returned_names}: name them as the arguments, {said}")
-        if self._plain:
+        if self.plain:
             return [find_named(returned, name) for name in names]
         tops = []
         for top, name, kinds in zip(self._template, self.names, self._kinds_by_input(), strict=True):
@@ -221,6 +222,7 @@ class Bound(Target):
     """A target around `Inputs`: what the conventions of hand-written layers share."""
 
     inputs: Inputs
+    kwargs: dict[str, Any]
 
     def bind(self, inputs: Inputs) -> None:
         """Take the inputs of the check, and their names and notes."""
@@ -228,6 +230,20 @@ class Bound(Target):
         self.passed_through, self.positions = inputs.passed_through, inputs.names
         self.remarks = inputs.remarks
         self.note_coarse(inputs.leaves)
+
+    def prepared(self, function: Callable[..., Any], values: Sequence[Array]) -> Callable[[], Sequence[Array]] | None:
+        """Calls of a function at these very arrays, for `steady`; None where its inputs are put together each time."""
+        if not self.inputs.plain or self.keeps:
+            return None
+        given, kwargs, name = tuple(values), self.kwargs, self.name
+
+        def outputs() -> Sequence[Array]:
+            out = function(*given, **kwargs)
+            if type(out) is np.ndarray and out.dtype.kind == "f":
+                return (out,)
+            return take_outputs(out, name).arrays
+
+        return outputs
 
     def note_coarse(self, leaves: Iterable[Any]) -> None:
         """Say that some are of a type that numpy has not: bars and steps are then those of that type."""

@@ -79,6 +79,10 @@ class ModuleTarget(ObjectTarget):
         self._forget()
         return super().forward(values[:first])
 
+    def steady(self, values: Sequence[Array]) -> None:
+        """Nothing stays the same: each forward is given its parameters."""
+        return
+
     def _set(self, place: Place, own: Any, value: Array) -> None:
         value = to_complex(value) if _is_complex(own) else value
         current = places.look(self.layer, place.path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from types import MethodType
 from typing import Any
@@ -35,6 +35,10 @@ class ObjectTarget(Bound):
         out = forward_of(self.layer)(*self.inputs.rebuilt(values), **self.kwargs)
         self.outputs = take_outputs(self.keep(out), self.name)
         return self.outputs.arrays
+
+    def steady(self, values: Sequence[Array]) -> Callable[[], Sequence[Array]] | None:
+        """The layer's forward at these very arrays."""
+        return self.prepared(forward_of(self.layer), values)
 
     def backward(self, upstream: Sequence[Array]) -> Sequence[Any]:
         """What the layer's backward returns for the last forward."""

@@ -6,7 +6,7 @@ Several outputs are a tuple, or stand before the cache: `(h, c, cache)` with `ba
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pytest_gradcheck.errors import LayerError
@@ -36,15 +36,23 @@ class PairTarget(Bound):
 
     def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at these values; the cache is kept."""
-        returned = self.layer[0](*self.inputs.rebuilt(values), **self.kwargs)
+        out, self.cache = self._parted(self.layer[0](*self.inputs.rebuilt(values), **self.kwargs))
+        self.outputs = take_outputs(self.keep(out), self.name)
+        return self.outputs.arrays
+
+    def steady(self, values: Sequence[Array]) -> Callable[[], Sequence[Array]] | None:
+        """The pair's forward at these very arrays; its caches are let go."""
+        forward = self.layer[0]
+        return self.prepared(lambda *given, **kwargs: self._parted(forward(*given, **kwargs))[0], values)
+
+    def _parted(self, returned: Any) -> tuple[Any, Any]:
+        """What a pair's forward returns, as (output, cache)."""
         if isinstance(returned, tuple) and self._is_flat(len(returned)):
             returned = returned[:-1], returned[-1]
         if not isinstance(returned, tuple) or len(returned) != 2:
             what = f"{len(returned)} values" if isinstance(returned, tuple) else type(returned).__name__
             raise LayerError(f"forward of {self.name} returned {what}: a pair's forward returns (output, cache)")
-        out, self.cache = returned
-        self.outputs = take_outputs(self.keep(out), self.name)
-        return self.outputs.arrays
+        return returned
 
     def _is_flat(self, number: int) -> bool:
         """Whether so many values are several outputs with the cache after them, as the names in backward say."""

@@ -108,10 +108,9 @@ def _explained(scene: Scene, now: list[Any], was: list[Any]) -> Ruling:
     elif not scene.differing(once, scene.first.gradients):
         scene.redo = True
         if _one_cache_per_forward(scene):
-            what = "each forward serves one backward: at a second one, which takes what an earlier forward left"
-            kind, way = "stale", "keep the last cache, or skip this clause"
-        else:
-            what, kind, way = "at a second backward after one forward", "stale", "leave what forward cached unchanged"
+            reason = "each forward serves one backward, a second one takes what an earlier forward left"
+            return skipped(f"{reason}: forward is called before each", note=reason)
+        what, kind, way = "at a second backward after one forward", "stale", "leave what forward cached unchanged"
     else:
         what, kind, way = "at a later forward and backward with the same values", "stale", _KEEP
     if not scene.redo:

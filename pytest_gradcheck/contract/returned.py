@@ -5,7 +5,7 @@ All but the last speak before any number is compared; a finding here is said in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -127,8 +127,8 @@ def _named(first: FirstCall) -> Iterator[tuple[str, Any]]:
 
 #: Steps at which a slope is looked at, a hundred times smaller each; those of narrower types end earlier.
 _STEPS = (1e-2, 1e-4, 1e-6, 1e-8)
-#: By how much a slope that has no limit grows from one of them to the next, at least: that of x ** 0.94 at zero.
-_GROWTH = 1.3
+#: By which part a slope that has no limit grows from one of them to the next, at least: that of x ** 0.9998 at zero.
+_GROWTH = 1e-3
 
 
 def _grows(first: FirstCall, argument: int, place: tuple[int, ...]) -> bool:
@@ -139,9 +139,18 @@ def _grows(first: FirstCall, argument: int, place: tuple[int, ...]) -> bool:
     for side in (1.0, -1.0):
         slopes = [_quotient(first, argument, place, side * step * size) for step in steps]
         known = [slope for slope in slopes if np.isfinite(slope)]
-        if len(known) > 1 and not all(b > _GROWTH * a for a, b in pairwise(known)):
+        if len(known) > 1 and not _without_limit(known):
             return False
     return True
+
+
+def _without_limit(slopes: Sequence[float]) -> bool:
+    """Whether slopes at ever smaller steps grow as those of a power or a logarithm do: each time by about the same.
+
+    Those that have a limit grow by less and less: by a tenth of it where the rest is as large as a square root.
+    """
+    growth = [b / a - 1.0 if a else np.inf if b else 0.0 for a, b in pairwise(slopes)]
+    return all(g > _GROWTH for g in growth) and not growth[-1] < 0.3 * growth[0]
 
 
 def _quotient(first: FirstCall, argument: int, place: tuple[int, ...], step: float) -> float:

@@ -127,17 +127,17 @@ class DeviceStencil(Stencil):
         return self.copies
 
     def differences(
-        self, i: int, h: float, upstream: Sequence[Floats], start: int = 0, stop: int | None = None
+        self, i: int, h: float, upstream: Sequence[Floats], positions: Sequence[int] | None = None
     ) -> Floats:
-        """(f(x+h) - f(x-h)) / 2h for the entries start to stop of argument i; many come back together."""
-        size = self.flat[i].size
-        numeric = np.empty((size if stop is None else stop) - start)
+        """(f(x+h) - f(x-h)) / 2h for entries of argument i; many come back together."""
+        positions = range(self.flat[i].size) if positions is None else positions
+        numeric = np.empty(len(positions))
         with self.device.working():
             weights = [self.device.put(u) for u in upstream]
             for first in range(0, numeric.size, AT_ONCE):
                 found = [
                     sum((u * (y - z)).sum() for u, y, z in zip(weights, *self._of_entry(i, p, h), strict=True))
-                    for p in range(start + first, start + min(first + AT_ONCE, numeric.size))
+                    for p in positions[first : first + AT_ONCE]
                 ]
                 numeric[first : first + AT_ONCE] = self.device.take(self.device.xp.stack(found))
         return numeric / (2 * h)

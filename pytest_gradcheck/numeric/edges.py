@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 RUNGS, STEP = 5, 1e-2
 #: From one halved step to the next the slope of a Taylor series changes half as much, or less; of x^1.6 two thirds.
 SERIES = 0.57
+#: A ratio that is nearer than this to one of a series is taken for that one.
+NEARLY = 1e-4
+#: A truncation of this part of the slope leaves nothing of it: x^1.001 at 0 has a slope of 0 that no step shows.
+UNSETTLED = 0.5
 
 
 def one_sided(
@@ -48,10 +52,18 @@ def one_sided(
         return Estimate(declared, np.nan, np.inf, np.inf, step, RUNGS, np.nan, (), finite=False)
     value, truncation = extrapolate(slopes, power=1)
     changes = np.abs(np.diff(slopes))
-    if not _is_series(changes):
+    steady = bool((np.diff(slopes) > 0.0).all() or (np.diff(slopes) < 0.0).all())
+    off = _off_series(changes)
+    if off < NEARLY:
+        # Of x^1.999999 the table takes away one part in a million too little.
+        truncation += 8 * off * float(changes[-1])
+    else:
         # No Taylor series at this edge (x^1.5 at 0): the last slope, and what is left where changes go on as they do.
-        decay = min(0.98, float(changes[-1] / changes[-2])) if changes[-2] > 0 else 0.98
+        decay = min(0.9999, float(changes[-1] / changes[-2])) if changes[-2] > 0 else 0.98
         value, truncation = slopes[-1], max(4.0, 2.0 * decay / (1.0 - decay)) * float(changes[-1])
+        if steady and decay > 0.98 and changes[-1] > 8 * noise.factor * once / step:
+            # Changes that hardly get smaller may go on for ever: nothing is known of where they end.
+            truncation = max(truncation, 2 * abs(value))
     tremble = noise.factor * once
     sigma = amplification(RUNGS, 1) * 2**0.5 * tremble / step
     growing = tuple(abs(s) for s in slopes)
@@ -60,17 +72,19 @@ def one_sided(
     return Estimate(declared, value, truncation, sigma, step, RUNGS, max(spread, abs(value)), growing, tremble)
 
 
-def _is_series(changes: Floats) -> bool:
-    """Whether slopes change as those of a Taylor series from one halved step to the next.
+def _off_series(changes: Floats) -> float:
+    """By how much slopes change otherwise than those of a Taylor series from one halved step to the next; 0 if not.
 
-    Its ratios are 1/2, 1/4, ... or come nearer to one of them with every step; those of a broken power stand still
-    somewhere else.
+    The ratios of a series are 1/2, 1/4, ... or come nearer to one of them with every step; those of a broken power
+    stand still somewhere else.
     """
     if len(changes) < 3 or changes[-2] == 0.0 or changes[-3] == 0.0:
-        return True
+        return 0.0
     before, now = changes[-2] / changes[-3], changes[-1] / changes[-2]
-    away = min(abs(now - ratio) for ratio in (0.5, 0.25, 0.125))
-    return bool(now <= SERIES and (away < 1e-4 or abs(now - before) > 0.5 * away))
+    away = float(min(abs(now - ratio) for ratio in (0.5, 0.25, 0.125)))
+    if now > SERIES:
+        return np.inf
+    return 0.0 if abs(now - before) > 0.5 * away else away
 
 
 def unbounded(estimate: Estimate) -> bool:
@@ -140,6 +154,8 @@ class OneSided:
             outcome.blind = "its stencil left the domain of the layer: declare domain="
         elif unbounded(estimate) and block.size == 1:
             outcome.infinite += 1
+        elif estimate.agrees and estimate.truncation > UNSETTLED * estimate.scale and block.size == 1:
+            outcome.blind = "the one-sided slopes at a bound do not settle"
         elif estimate.agrees:
             self._state(block, claim, estimate)
         elif block.size > 1:

@@ -19,7 +19,7 @@ from .directions import Direction
 from .noise import Noise
 from .owned import OwnedRule
 from .scales import Floats, norm, rms
-from .slopes import CLOSER, Breach, Entries, Mask, Slopes, breach_of, grows
+from .slopes import Breach, Entries, Mask, Slopes, breach_of, grows, persisting
 from .stencil import Block, Claim, Stencil, both_sides
 
 #: Step, in units, below which a kink cannot be told from one at the centre itself.
@@ -28,6 +28,10 @@ NEAREST = 2e-8
 OUTPUTS, ENTRIES = 12, 64
 #: A step below this part of an entry is lost in its rounding.
 LOST = 2.0**-44
+#: The largest step, in units, at which a breach is looked at again.
+LARGEST = 0.3
+#: What declared slopes of several entries that cancel may leave, as a part of them all.
+SUMMED = 2.0**-46
 #: And so many of each where the layer is larger than that.
 FEW = 3
 
@@ -164,11 +168,14 @@ class KinkRule:
                 sets.append(tied)
         return [s for s in dict.fromkeys(sets) if len(s) > 1]
 
-    def _slopes(self, entries: Sequence[tuple[int, int]], closer: float = 1.0) -> Slopes:
-        unit = min(self.stencil.unit_of(i, p) for i, p in entries) or 1.0
-        step = np.full(1, self.relative * unit * closer)
+    def _slopes(self, entries: Sequence[tuple[int, int]], by: float = 1.0) -> Slopes:
+        step = np.full(1, self._step(entries) * by)
         largest = np.full(1, max(abs(self.stencil.flat[i][p]) for i, p in entries))
         return self.slopes_of(lambda t: self._moved(entries, t * float(step[0])), step, largest)
+
+    def _step(self, entries: Sequence[tuple[int, int]]) -> float:
+        """How far these entries are moved at first, all by the same."""
+        return self.relative * (min(self.stencil.unit_of(i, p) for i, p in entries) or 1.0)
 
     def slopes_of(self, moved: Callable[[float], Floats], step: Floats, largest: Floats) -> Slopes:
         """One-sided slopes per output, of the outputs `moved(t)` after t steps.
@@ -182,12 +189,17 @@ class KinkRule:
         noise += 2.0**-50 * largest / step * np.maximum(np.abs(r2), np.abs(l2))
         # Entries of very different size that move by one amount: the largest may not have moved at all.
         noise = np.where(step < LOST * largest, np.inf, noise)
-        doubt = noise + np.maximum(np.abs(r2 - r1), np.abs(l2 - l1)) + 2.0**-48 * np.maximum(np.abs(r2), np.abs(l2))
+        # Half the step halves what a slope is off by: what that changed is what is left, but for the next order.
+        doubt = (
+            noise + 1.5 * np.maximum(np.abs(r2 - r1), np.abs(l2 - l1)) + 2.0**-48 * np.maximum(np.abs(r2), np.abs(l2))
+        )
         return Slopes(l2, r2, doubt, grows(l1, l2, noise), grows(r1, r2, noise))
 
     def looked_closer(self, entries: Entries, output: int, declared: float) -> Breach | None:
-        """What looks like a kink may be a bend on a scale smaller than the step: the breach much closer, if any."""
-        return breach_of(self._slopes(entries, CLOSER), output, entries, declared)
+        """The breach, if it is one at other steps as well."""
+        step = self._step(entries)
+        reach, y = (step, step / self.relative * LARGEST), float(np.concatenate(self.stencil.center)[output])
+        return persisting(lambda by: self._slopes(entries, by), output, entries, declared, reach, y)
 
     def _moved(self, entries: Sequence[tuple[int, int]], t: float) -> Floats:
         return self.stencil.placed([(i, p, self.stencil.flat[i][p] + t) for i, p in entries])
@@ -201,10 +213,8 @@ class KinkRule:
         single: bool,
     ) -> None:
         for j, gradient in gradients.items():
-            declared = 0.0
-            for i, p in entries:
-                g = gradient[i]
-                declared += 0.0 if g is None else float(g[p])
+            parts = [float(g[p]) for i, p in entries if (g := gradient[i]) is not None]
+            declared, rounding = sum(parts), SUMMED * sum(map(abs, parts))
             result.asked += 1
             size = max(abs(float(slopes.left[j])), abs(float(slopes.right[j])))
             result.reach = max(result.reach, min(1.0, float(slopes.doubt[j]) / size) if size else 0.0)
@@ -212,7 +222,7 @@ class KinkRule:
             if breach is None:
                 continue
             breach = self.looked_closer(entries, j, declared)
-            if breach is not None and (single or not _explained(entries, result.breaches)):
+            if breach is not None and breach.size > rounding and (single or not _explained(entries, result.breaches)):
                 result.breaches.append(breach)
 
     def _ask_together(self, rough: npt.NDArray[np.intp], arguments: Sequence[int], result: KinkJudgement) -> None:
@@ -239,7 +249,7 @@ class KinkRule:
             nonzero = np.abs(gradient[gradient != 0.0])
             if nonzero.size:
                 typical = rms(nonzero) * float(np.median(self.stencil.units[i]))
-                result.reach = max(result.reach, (0.5 * (high - low) + doubt) / typical)
+                result.reach = max(result.reach, (0.5 * (high - low) + doubt) / typical if typical > 0.0 else np.inf)
             if np.isfinite(low + high) and not low - doubt <= declared <= high + doubt:
                 result.breaches.append(Breach(((i, -1),), declared, low, high, doubt))
 

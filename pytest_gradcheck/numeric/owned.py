@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 from .scales import Floats, rms
 from .sharpness import detection_limit
-from .slopes import CLOSER, Entries, Slopes, breach_of, outside
+from .slopes import Breach, Entries, Slopes, outside, persisting
 
 if TYPE_CHECKING:
     from .kinks import KinkJudgement, KinkRule
@@ -29,6 +30,8 @@ Index = npt.NDArray[np.intp]
 RATIO = 1e-11
 #: So many breaches of one move are told.
 SHOWN = 500
+#: The largest step, in units, at which a breach is looked at again, and of how many outputs at most.
+LARGEST, FEW = 0.3, 8
 NOBODY = -1
 
 
@@ -189,11 +192,9 @@ class OwnedRule:
         result.asked += judged.size
         bad = judged[outside(slopes, declared)[judged]]
         if bad.size:
-            # What seemed a kink may be a bend on a smaller scale: the same look at a hundredth of the step.
-            closer = self._slopes(replace(moved, steps=moved.steps * CLOSER, together=moved.together * CLOSER))
             told = {e for b in result.breaches for e in b.entries}
-            seen = (breach_of(closer, int(j), moved.of(int(j)), float(declared[j])) for j in bad[:SHOWN])
-            result.breaches += [b for b in seen if b and not told & set(b.entries)]
+            seen = self._persisting(moved, bad[:SHOWN].tolist(), declared)
+            result.breaches += [b for b in seen if not told & set(b.entries)]
         if counts:
             self.kinked[judged] |= (np.abs(slopes.right - slopes.left) > slopes.doubt)[judged]
         size = np.maximum(np.abs(slopes.left), np.abs(slopes.right))[judged]
@@ -201,6 +202,22 @@ class OwnedRule:
         floor = 1e-3 * rms(known)
         doubt = slopes.doubt[judged] / np.maximum(size, floor or 1.0)
         return float(doubt[np.isfinite(doubt)].max(initial=0.0))
+
+    def _persisting(self, moved: Moved, outputs: Sequence[int], declared: Floats) -> list[Breach]:
+        """The breaches of these outputs that are breaches at other steps as well; one look serves all of them."""
+
+        @cache
+        def look(by: float) -> Slopes:
+            return self._slopes(replace(moved, steps=moved.steps * by, together=moved.together * by))
+
+        found = []
+        for j in outputs:
+            step = moved.together or float(moved.steps[j])
+            reach = step, step / self.rule.relative * LARGEST if len(outputs) <= FEW else 0.0
+            breach = persisting(look, j, moved.of(j), float(declared[j]), reach, float(self.y0[j]))
+            if breach is not None:
+                found.append(breach)
+        return found
 
     def _declared(self, moved: Moved, owners: Sequence[Owners]) -> Floats:
         """What is declared along the move, per output."""

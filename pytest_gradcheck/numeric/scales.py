@@ -19,6 +19,10 @@ GAP = 7
 RARE = 1.0 / 128
 #: Below this a number counts as zero: its square and its steps are no normal numbers.
 NOTHING = 1e-150
+#: The unit of a zero is at most this: the lecture's step is then a tenth of one.
+MOST = 1e3
+#: And at least this part of the other entries.
+NOTICED = 1e-10
 #: So many numbers are sorted by their order at once: what that takes is a few times their own memory.
 AT_ONCE = 1 << 16
 #: One number in so many may be smaller than the size to which a relative sharpness refers.
@@ -87,9 +91,8 @@ class Spectrum:
         below = np.cumsum(self.counts)
         few = int(below[-1] // TINY_SHARE)
         first = int(np.searchsorted(below, few, side="right"))
-        top = float(np.exp2(self.orders[first]))
-        # The order is known; which of its numbers it is, only they can tell.
-        alike = x[(x < top) & (x >= top / 2)]
+        # The order is known; which of its numbers it is, only they can tell. The largest order ends at infinity.
+        alike = x[(x < np.exp2(self.orders[first])) & (x >= np.exp2(self.orders[first] - 1.0))]
         rank = few - int(below[first] - self.counts[first])
         alike.partition(rank)
         return float(alike[rank])
@@ -115,7 +118,8 @@ def units(x: Floats) -> float | Floats:
         return 1.0
     typical = spectrum.typical()
     if spectrum.one_population(typical):
-        return typical
+        zero = unit_of_zero(typical)
+        return typical if zero == typical or not spectrum.zeros else np.where(np.abs(x) <= NOTHING, zero, typical)
     out = np.abs(x)
     filled = np.split(np.arange(len(spectrum.orders)), np.flatnonzero(np.diff(spectrum.orders) > GAP) + 1)
     exponents = np.frexp(x)[1]
@@ -124,10 +128,19 @@ def units(x: Floats) -> float | Floats:
         if high - low <= 2 * GAP:
             own = Spectrum(spectrum.orders[part], spectrum.counts[part], 0)
             out[(exponents >= low) & (exponents <= high) & (x != 0.0)] = own.typical()
-    # Nothing tells the scale of a zero among numbers of very different size: the middle one is taken.
-    middle = spectrum.orders[np.searchsorted(np.cumsum(spectrum.counts), spectrum.counts.sum() / 2)]
-    out[np.abs(x) <= NOTHING] = np.exp2(middle - 1.0)
+    # Nothing tells the scale of a zero among numbers of very different size: the one nearest to one is taken.
+    nearest = spectrum.orders[np.argmin(np.abs(spectrum.orders))]
+    out[np.abs(x) <= NOTHING] = unit_of_zero(float(np.exp2(nearest - 1.0)))
     return out
+
+
+def unit_of_zero(typical: float) -> float:
+    """The unit of a zero among numbers of a size: theirs, but no more than `MOST`, nor less than outputs may notice.
+
+    At zero most functions change within one, whatever the other entries are. A first step that leaves that behind
+    measures the slope of another place, and finds it smooth: of 6 x + tanh(x) it is 6.
+    """
+    return min(typical, max(MOST, NOTICED * typical))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,15 @@ A block that disagrees and whose parts do not is not forgiven: it is counted as 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from .directions import Direction
-from .ladder import Estimate
+from .ladder import SIGMAS, Estimate
+from .noise import STAIR
 from .probe import PILOT, SHARP, SINGLE, Prober
 from .scales import Floats
 from .stencil import Block, Claim, Index
@@ -32,6 +33,12 @@ SAMPLE, DENSE_ENTRIES = 64, 0.1
 BLATANT = 1e4
 #: A declared gradient of this part of the largest one may be the rounding of terms that cancel.
 RESIDUE = 2.0**-46
+#: From one step to the next smaller one at which an entry must still be wrong.
+CLOSER = 64.0
+#: The largest step, in units; that kinks are known within it does not matter where their size is in the bar.
+LARGEST = 0.3
+#: A gap is seen where it moves the outputs by so many last digits of numbers near one.
+DIGITS = 8.0
 #: A forward that trembles by so many roundings of its outputs does more than round them.
 UNUSUAL = 30.0
 #: Where there are too many errors to follow each, so many blocks of a level are followed.
@@ -223,6 +230,8 @@ class Search:
         if close or trembling:
             # Too close to call: the entry's own curvature gives a better step than the block's did.
             estimate = self._once_more(block, claim, estimate)
+        if estimate.finite and estimate.gap > max(estimate.bar, least) and not self.prober.kinked(estimate):
+            estimate = self._above_last_digits(block, claim, estimate)
         size = self._size(block, estimate, unit)
         numeric, bar = estimate.value * size, estimate.bar * abs(size)
         claimed = estimate.declared * size if stencil.is_structured(i) else declared
@@ -233,12 +242,13 @@ class Search:
             return self._at_kink(block, claim, position, claimed, estimate, size)
         elif (
             estimate.gap <= max(estimate.bar, least)
-            or (estimate.seen == 0.0 and _is_residue(declared, claim))
+            or (_is_residue(claimed, estimate.gap * size, claim) and self._hardly_moves(block, estimate))
             or self._below_rounding(block, claim, estimate)
         ):
             state = "right"
         else:
-            state = "wrong" if self.prober.converged(estimate) or estimate.gap > 3 * estimate.bar else "undecided"
+            told = self.prober.converged(estimate) or estimate.gap > 3 * estimate.bar
+            state = "wrong" if told and not self._among_last_digits(block, estimate) else "undecided"
         return Measured(position, claimed, numeric, bar, state)
 
     def _once_more(self, block: Block, claim: Claim, first: Estimate) -> Estimate:
@@ -250,6 +260,68 @@ class Search:
         if not again.finite or not first.finite or apart <= again.bar + first.bar:
             return again
         return replace(again, truncation=again.truncation + apart)
+
+    def refuted(self, i: int, position: int, claim: Claim, rests: Sequence[Floats]) -> bool:
+        """Whether an entry that seems wrong is right at smaller steps, where its slope is what a derivative is.
+
+        At a step far beyond the function's own scale what is measured may seem to converge, by chance or because the
+        function is smooth there. It is looked at down to where the rounding would hide the gap.
+
+        rests: by how much each output changes where the inputs change in their last digits. A gap that is no more than
+        that, in the outputs that the entry moves, is none: they are the rest of larger numbers that cancel.
+        """
+        block = Block(i, (position, position + 1))
+        first = self.prober.sharp(block, claim, 0, self.pilot, SINGLE)
+        step, direction = first.step / CLOSER, self.prober.direction(block, 0)
+        pairs = zip(*self.prober.stencil.pair(block, direction, first.step), claim.upstream, rests, strict=True)
+        if first.gap * first.step <= SIGMAS * sum(float((np.abs(u) * r)[p != m].sum()) for p, m, u, r in pairs):
+            return True
+        while step > 1e-14:
+            closer = self.prober.ladder(block, claim, direction, step, PILOT)
+            if not closer.finite or SIGMAS * closer.noise > first.gap / 4:
+                return False
+            if closer.seen > 0.0 and closer.gap <= closer.bar <= first.gap / 4:
+                return True
+            step /= CLOSER
+        return False
+
+    def _above_last_digits(self, block: Block, claim: Claim, estimate: Estimate) -> Estimate:
+        """The entry at a larger step, where the gap is so small that it may be the last digits of numbers near one.
+
+        x (1 + tanh(x)) of a large negative x moves in slopes of 2^-53, each of them smooth: only a step across many
+        of them shows what they follow. Where that agrees, the gap is no error.
+        """
+        largest = max((float(np.abs(u).max(initial=0.0)) for u in claim.upstream), default=0.0)
+        step, direction = DIGITS * STAIR * largest / estimate.gap, self.prober.direction(block, 0)
+        while estimate.step < step <= LARGEST:
+            far = self.prober.ladder(block, claim, direction, step, SINGLE)
+            if far.finite and far.bar <= estimate.gap / 4 and far.gap <= far.bar + estimate.gap / DIGITS:
+                return replace(far, truncation=far.truncation + estimate.gap / DIGITS)
+            step *= 4
+        return estimate
+
+    def _hardly_moves(self, block: Block, estimate: Estimate) -> bool:
+        """Whether no output moves by more than a few of its last digits, or entries move within a structure only."""
+        stencil, eps = self.prober.stencil, self.prober.noise.eps
+        if estimate.seen == 0.0 or stencil.is_structured(block.argument):
+            return True
+        plus, minus = stencil.pair(block, self.prober.direction(block, 0), estimate.step)
+        return all(bool((np.abs(p - m) <= 8 * e * np.abs(p)).all()) for p, m, e in zip(plus, minus, eps, strict=True))
+
+    def _among_last_digits(self, block: Block, estimate: Estimate) -> bool:
+        """Whether all that moves are rests: outputs that are about zero, and move by less than the last digit of one.
+
+        Of a divergence between equal distributions a step may show one term and not the other, which is lost in the
+        rounding of a logarithm. An output that is as small itself has digits of its own.
+        """
+        plus, minus = self.prober.stencil.pair(block, self.prober.direction(block, 0), estimate.step)
+        moved = False
+        for p, m, y in zip(plus, minus, self.prober.stencil.center, strict=True):
+            moves = np.abs(p - m)
+            if ((moves > 0.0) & ((moves > STAIR) | (np.abs(y) > moves))).any():
+                return False
+            moved |= bool(moves.any())
+        return moved
 
     def _below_rounding(self, block: Block, claim: Claim, estimate: Estimate) -> bool:
         """Whether a gap this small may be what outputs would have moved by, had their rounding let them.
@@ -268,8 +340,10 @@ class Search:
             return False
         masked = self.claim_of(moved)
         masked.masked = True
-        again = self.prober.sharp(block, masked, 0, self.pilot, SINGLE)
-        return again.finite and again.gap <= max(again.bar, 1e-3 * abs(again.value))
+        # What is left may tremble more than it shows, and a larger step makes less of that.
+        sharp = self.prober.sharp(block, masked, 0, self.pilot, SINGLE)
+        far = self.prober.ladder(block, masked, self.prober.direction(block, 0), self.prober.ceiling / 3, SINGLE)
+        return any(e.finite and e.gap <= max(e.bar, 1e-3 * abs(e.value)) for e in (sharp, far) if e.bar < estimate.gap)
 
     def _size(self, block: Block, estimate: Estimate, unit: float) -> float:
         d = float(self.prober.direction(block, 0).over(*block.index)[0]) if isinstance(block.index, tuple) else 1.0
@@ -286,12 +360,12 @@ class Search:
         for p, m, y, u in zip(plus, minus, stencil.center, claim.upstream, strict=True):
             room += float(np.abs(u * (p + m - 2 * y))[u != 0.0].sum())
         centre, half = estimate.value * size, abs(size) * (0.5 * room / step + estimate.bar)
-        inside = abs(declared - centre) <= half
-        bar = abs(size) * estimate.bar
-        return Measured(position, declared, centre, bar, "kink" if inside else "wrong", centre - half, centre + half)
+        inside = abs(declared - centre) <= half or self._below_rounding(block, claim, estimate)
+        state: State = "kink" if inside else "undecided" if self._among_last_digits(block, estimate) else "wrong"
+        return Measured(position, declared, centre, abs(size) * estimate.bar, state, centre - half, centre + half)
 
 
-def _is_residue(declared: float, claim: Claim) -> bool:
-    """Whether a declared gradient is what rounding leaves where larger terms cancel: minute beside the largest one."""
+def _is_residue(declared: float, gap: float, claim: Claim) -> bool:
+    """Whether a gradient and its error are what rounding leaves where terms cancel: minute beside the largest one."""
     sizes = (np.abs(g[np.isfinite(g)]).max(initial=0.0) for g in claim.gradients if g is not None)
-    return abs(declared) <= RESIDUE * float(max(sizes, default=0.0))
+    return max(abs(declared), abs(gap)) <= RESIDUE * float(max(sizes, default=0.0))

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from .noise import STAIR
 from .scales import Floats
 
 #: (argument, position) of entries that are moved together.
 Entries = tuple[tuple[int, int], ...]
 Mask = npt.NDArray[np.bool_]
 
-#: The second look before a breach is believed, as a share of the first step.
-CLOSER = 1e-2
+#: The looks before a breach is believed, as shares of the first step, for as long as they can tell.
+CLOSER = (1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
+#: A breach is seen where it moves an output by so many last digits of numbers near one.
+DIGITS = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +45,19 @@ class Breach:
     high: float
     doubt: float
 
+    @property
+    def size(self) -> float:
+        """How far the declared gradient is outside."""
+        return max(self.low - self.declared, self.declared - self.high)
+
 
 def grows(whole: Floats, half: Floats, noise: Floats) -> Mask:
     """Whether a one-sided slope grows as the step falls: there is a jump on that side."""
     return np.asarray((np.abs(half) > 1.3 * np.abs(whole) + 4 * noise) & (np.abs(half - whole) > 0.1 * np.abs(half)))
 
 
-def breach_of(slopes: Slopes, j: int, entries: Entries, declared: float) -> Breach | None:
-    """The breach of the rule by output j along a direction, if there is one.
+def between(slopes: Slopes, j: int) -> tuple[float, float, float] | None:
+    """The lowest and the highest slope of output j and their doubt; None where there is none.
 
     At a jump the side that does not jump has a slope of its own, and that alone is right.
     """
@@ -59,12 +68,68 @@ def breach_of(slopes: Slopes, j: int, entries: Entries, declared: float) -> Brea
     ]
     if not sides or not np.isfinite(sides).all():
         return None
-    low, high, doubt = min(sides), max(sides), float(slopes.doubt[j])
-    if len(sides) == 1:
-        doubt = min(doubt, 0.1 * abs(sides[0]) + 1e-6)
-    if low - doubt <= declared <= high + doubt:
-        return None
-    return Breach(entries, declared, low, high, doubt)
+    doubt = float(slopes.doubt[j])
+    return min(sides), max(sides), min(doubt, 0.1 * abs(sides[0]) + 1e-6) if len(sides) == 1 else doubt
+
+
+def breach_of(slopes: Slopes, j: int, entries: Entries, declared: float) -> Breach | None:
+    """The breach of the rule by output j along a direction, if there is one."""
+    known = between(slopes, j)
+    return known and _breach(known, entries, declared)
+
+
+def _breach(known: tuple[float, float, float], entries: Entries, declared: float) -> Breach | None:
+    low, high, doubt = known
+    return None if low - doubt <= declared <= high + doubt else Breach(entries, declared, low, high, doubt)
+
+
+def persisting(
+    look: Callable[[float], Slopes], j: int, entries: Entries, declared: float, reach: tuple[float, float], y: float
+) -> Breach | None:
+    """The breach of output j as it is much closer; None where it is none at some step at which it would be seen.
+
+    What looks like a kink may be a bend on a scale smaller than the step; or the last digit of numbers near one, of
+    which the output takes the difference: then a step across many digits shows what they follow.
+
+    look: the slopes at a multiple of the first step. reach: that step, and how far it may grow. y: the output.
+    """
+    breach = None
+    for by in CLOSER:
+        known = between(look(by), j)
+        if breach is None or (known is not None and known[2] <= 0.25 * breach.size):
+            breach = known and _breach(known, entries, declared)
+            if breach is None:
+                return None
+        # A look that cannot tell a breach is no reason to overlook that there is none.
+        elif known is not None and max(known[0] - declared, declared - known[1]) <= 0.05 * breach.size:
+            return None
+        if known is None or known[2] > 10 * breach.size:
+            break
+    return None if breach is None or _is_digits(look, j, breach, reach, y) else breach
+
+
+def _is_digits(look: Callable[[float], Slopes], j: int, breach: Breach, reach: tuple[float, float], y: float) -> bool:
+    """Whether a breach is gone at a larger step, which moves the output by many last digits of numbers near one.
+
+    An output that does not move at all has digits of numbers of unknown size: then any step at which it moves tells.
+    """
+    step, largest = reach
+    still = breach.low == breach.high == 0.0
+    if largest < step:
+        return False
+    if not still and breach.size * largest < STAIR and abs(y) <= max(abs(breach.low), abs(breach.high)) * largest:
+        return True
+    far = max(step, DIGITS * STAIR / breach.size)
+    while far <= largest:
+        slopes = look(far / step)
+        moves = slopes.left[j] != 0.0 or slopes.right[j] != 0.0
+        beyond = breach_of(slopes, j, breach.entries, breach.declared)
+        if (moves or not still) and (beyond is None or beyond.size <= breach.size / DIGITS):
+            return True
+        if moves and far > DIGITS * DIGITS * STAIR / breach.size:
+            return False
+        far *= 16 if still else 4
+    return False
 
 
 def outside(slopes: Slopes, declared: Floats) -> Mask:

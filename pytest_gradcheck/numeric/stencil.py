@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,9 @@ from .scales import Floats, units
 from .sums import Tally
 
 Index = npt.NDArray[np.intp]
+FLOAT64 = np.dtype(np.float64)
+#: Blocks of at most so many entries are made ready once for all steps along a direction.
+SMALL = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,27 @@ Move = tuple[Block, Direction, float]
 
 
 @dataclass(slots=True)
+class Moved:
+    """A small block with all that moves it along one direction: a ladder moves it ten times.
+
+    along: the direction's numbers. unit: of the step, one for all or one each. here: where the entries are moved.
+    base: what they are at the centre.
+    """
+
+    block: Block
+    direction: Direction
+    along: Floats
+    unit: float | Floats
+    here: Floats
+    base: Floats
+
+    def by(self, t: float) -> None:
+        """Move the entries to base + t x unit x direction."""
+        np.multiply(self.along, t * self.unit, out=self.here)
+        np.add(self.here, self.base, out=self.here)
+
+
+@dataclass(slots=True)
 class Claim:
     """What backward declares for one upstream.
 
@@ -113,6 +137,10 @@ class Stencil:
         self.flat = [v.reshape(-1) for v in self.values]
         self._work: list[Array] = []
         self._flat_work: list[Floats] = []
+        #: Outputs at the layer's copy as it is now, uncopied.
+        self._there: Callable[[], Sequence[Array]] | None = None
+        #: The last small block that was moved, and what moves it and puts it back.
+        self._last: Moved | None = None
         self.domains = list(domains)
         self.input_rounding = 2.0**-54
         #: Whether outputs must be copied, because the layer writes each into the buffer of the last.
@@ -140,7 +168,7 @@ class Stencil:
 
     def rest(self) -> None:
         """Let go of the layer's copy: it is as large as the inputs, and is made again where somebody looks closer."""
-        self._work, self._flat_work = [], []
+        self._work, self._flat_work, self._there, self._last = [], [], None, None
 
     def take(self, outputs: Sequence[Array]) -> None:
         """Take over the outputs at the centre; second differences are formed with them."""
@@ -205,42 +233,46 @@ class Stencil:
         return self.copies
 
     def differences(
-        self, i: int, h: float, upstream: Sequence[Floats], start: int = 0, stop: int | None = None
+        self, i: int, h: float, upstream: Sequence[Floats], positions: Sequence[int] | None = None
     ) -> Floats:
-        """(f(x+h) - f(x-h)) / 2h for the entries start to stop of argument i, one after the other, h absolute.
+        """(f(x+h) - f(x-h)) / 2h for entries of argument i, one after the other, h absolute; all where none are named.
 
         Entries are moved in place, and nothing is allocated beside the layer's own.
         """
-        work = self.flat_work[i]
-        positions = range(start, work.size if stop is None else stop)
+        work, outputs = self.flat_work[i], self.outputs
+        positions = range(work.size) if positions is None else positions
         numeric, change = np.empty(len(positions)), [np.empty(int(np.prod(s))) for s in self.shapes]
         for at, p in enumerate(positions):
             kept = work[p]
             try:
-                plus, minus = self._entry_pair(work, p, kept, h)
+                work[p] = kept + h
+                plus = outputs()
+                work[p] = kept - h
+                minus = outputs()
+                if not self.copies and self.shared(plus, minus):
+                    minus = outputs()
+                    work[p] = kept + h
+                    plus = outputs()
             finally:
                 work[p] = kept
             total = 0.0
             for u, y, z, d in zip(upstream, plus, minus, change, strict=True):
                 np.subtract(y, z, out=d)
-                total += float(np.dot(u, d))
+                total += np.dot(u, d)
             numeric[at] = total
         numeric /= 2 * h
         return numeric
 
-    def _entry_pair(self, work: Floats, p: int, kept: float, h: float) -> tuple[list[Floats], list[Floats]]:
-        work[p] = kept + h
-        plus = self.outputs()
-        work[p] = kept - h
-        minus = self.outputs()
-        if not self.copies and self.shared(plus, minus):
-            return self._entry_pair(work, p, kept, h)
-        return plus, minus
-
     def outputs(self) -> list[Floats]:
         """Outputs, flat, at the layer's copy as it is now."""
-        work = [np.array(w) for w in self.work] if self.writes else self.work
-        outputs = self.calls.forward(work) if self.copies else self.calls.borrowed(work)
+        if self.writes or self.copies:
+            work = [np.array(w) for w in self.work] if self.writes else self.work
+            outputs: Sequence[Array] = self.calls.forward(work) if self.copies else self.calls.borrowed(work)
+        else:
+            self._there = self._there or self.calls.steady(self.work)
+            outputs = self._there()
+        if len(outputs) == 1 and outputs[0].shape == self.shapes[0]:
+            return [flat64(outputs[0])]
         shapes = [y.shape for y in outputs]
         if shapes != self.shapes:
             raise ShapeChanged(shapes)
@@ -299,12 +331,17 @@ class Stencil:
         return np.asarray(domain.tangent(x, full.reshape(x.shape)), np.float64) if domain else full
 
     def _move(self, block: Block, direction: Direction, t: float) -> None:
+        last = self._last
+        if last is None or last.block is not block or last.direction is not direction:
+            last = self._last = self._small(block, direction)
+        if last is not None:
+            last.by(t)
+            return
         i = block.argument
         work, base, unit = self.flat_work[i], self.flat[i], self.units[i]
-        if self.is_structured(i):
-            domain = self.domains[i]
-            if domain is not None:
-                self.work[i][...] = domain.move(self.values[i], self._tangent(block, direction), t)
+        domain = self.domains[i]
+        if domain is not None and domain.structured:
+            self.work[i][...] = domain.move(self.values[i], self._tangent(block, direction), t)
             return
         for piece in block.pieces():
             factor = t * unit[piece] if isinstance(unit, np.ndarray) else t * unit
@@ -315,8 +352,25 @@ class Stencil:
             else:
                 work[piece] = base[piece] + factor * direction.at(piece)
 
+    def _small(self, block: Block, direction: Direction) -> Moved | None:
+        """What moves a block that is one piece of one chunk; None for others, whose parts are looked up each time."""
+        i, index = block.argument, block.index
+        if self.is_structured(i) or not isinstance(index, tuple) or block.size > SMALL:
+            return None
+        start, stop = index
+        if start // CHUNK != (stop - 1) // CHUNK:
+            return None
+        unit = self.units[i]
+        return Moved(
+            block, direction, direction.over(start, stop), unit[start:stop] if isinstance(unit, np.ndarray) else unit,
+            self.flat_work[i][start:stop], self.flat[i][start:stop],
+        )  # fmt: skip
+
     def restore(self, block: Block) -> None:
         """Put back the entries of a block exactly as they were."""
+        if self._last is not None and self._last.block is block:
+            self._last.here[:] = self._last.base
+            return
         i = block.argument
         if self.is_structured(i):
             self.flat_work[i][:] = self.flat[i]
@@ -361,4 +415,4 @@ class ShapeChanged(Exception):  # noqa: N818 - turned into a sentence by the che
 
 def flat64(y: Array) -> Floats:
     """An output as a flat float64 array, without a copy where it is one already."""
-    return np.asarray(y, np.float64).reshape(-1)
+    return y if y.ndim == 1 and y.dtype is FLOAT64 else np.asarray(y, np.float64).reshape(-1)

@@ -77,17 +77,17 @@ class FarStencil(Stencil):
         """Nothing was moved."""
 
     def differences(
-        self, i: int, h: float, upstream: Sequence[Floats], start: int = 0, stop: int | None = None
+        self, i: int, h: float, upstream: Sequence[Floats], positions: Sequence[int] | None = None
     ) -> Floats:
         """The lecture's central differences of entries of argument i, in parts."""
-        stop = self.flat[i].size if stop is None else stop
-        edges = np.unique(np.linspace(start, stop, PARTS + 1).astype(int)).tolist()
-        parts = list(pairwise(edges))
+        positions = range(self.flat[i].size) if positions is None else positions
+        edges = np.unique(np.linspace(0, len(positions), PARTS + 1).astype(int)).tolist()
+        parts = [positions[a:b] for a, b in pairwise(edges)]
         once = [self._crew.once(u) for u in upstream]
-        errands = [self._crew.send(tasks.differences, i, a, b, h, once, needs=once) for a, b in parts]
+        errands = [self._crew.send(tasks.differences, i, part, h, once, needs=once) for part in parts]
         found = []
-        for errand, (a, b) in zip(errands, parts, strict=True):
-            for _ in range(2 * (b - a)):
+        for errand, part in zip(errands, parts, strict=True):
+            for _ in range(2 * len(part)):
                 self.calls.meter.forward()
             found.append(self._crew.answer(errand))
         return np.concatenate(found) if found else np.empty(0)

@@ -30,12 +30,12 @@ def outputs(parcel: Parcel, places: Sequence[Sequence[SentMove]]) -> list[list[F
         return [held.stencil.at(*((_block(held, parcel, b), d, t) for b, d, t in moves)) for moves in places]
 
 
-def differences(parcel: Parcel, argument: int, start: int, stop: int, h: float, upstream: Sequence[int]) -> Floats:
-    """The lecture's central differences of the entries start to stop of one argument; upstream: by number."""
+def differences(parcel: Parcel, argument: int, positions: Sequence[int], h: float, upstream: Sequence[int]) -> Floats:
+    """The lecture's central differences of some entries of one argument; upstream: by number."""
     with _calm(parcel):
         held = opened(parcel)
         flat = [held.array(number, parcel) for number in upstream]
-        return held.stencil.differences(argument, h, flat, start, stop)
+        return held.stencil.differences(argument, h, flat, positions)
 
 
 def contract(parcel: Parcel) -> tuple[Outcome, int, int]:

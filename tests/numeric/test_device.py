@@ -154,12 +154,12 @@ def test_entries_are_placed_and_put_back() -> None:
 def test_the_lectures_differences_come_back_together() -> None:
     usual, there, travels = pair_of(two, normal(200), normal(4))
     upstream = [normal(200, seed=1), normal(1, seed=2)]
-    expected = usual.differences(0, 1e-4, upstream, 3, 150)
+    expected = usual.differences(0, 1e-4, upstream, range(3, 150))
     travels.back.clear()
-    assert there.differences(0, 1e-4, upstream, 3, 150) == pytest.approx(expected, rel=1e-9)
+    assert there.differences(0, 1e-4, upstream, range(3, 150)) == pytest.approx(expected, rel=1e-9)
     # The first evaluation of all is looked at once more: whether the layer writes into its inputs.
     assert travels.back == [2, 147]
-    assert there.differences(0, 1e-4, upstream, 5, 5).size == 0
+    assert there.differences(0, 1e-4, upstream, range(5, 5)).size == 0
 
 
 def test_a_layer_that_returns_its_buffer_or_its_input_is_noticed() -> None:
