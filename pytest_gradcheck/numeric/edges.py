@@ -29,8 +29,8 @@ RUNGS, STEP = 5, 1e-2
 SERIES = 0.57
 #: A ratio that is nearer than this to one of a series is taken for that one.
 NEARLY = 1e-4
-#: A truncation of this part of the slope leaves nothing of it: x^1.001 at 0 has a slope of 0 that no step shows.
-UNSETTLED = 0.5
+#: A truncation of so many slopes leaves nothing of them: x^1.001 at 0 has a slope of 0 that no step shows.
+UNSETTLED = 3.0
 
 
 def one_sided(
@@ -63,7 +63,7 @@ def one_sided(
         value, truncation = slopes[-1], max(4.0, 2.0 * decay / (1.0 - decay)) * float(changes[-1])
         if steady and decay > 0.98 and changes[-1] > 8 * noise.factor * once / step:
             # Changes that hardly get smaller may go on for ever: nothing is known of where they end.
-            truncation = max(truncation, 2 * abs(value))
+            truncation = max(truncation, 4 * abs(value))
     tremble = noise.factor * once
     sigma = amplification(RUNGS, 1) * 2**0.5 * tremble / step
     growing = tuple(abs(s) for s in slopes)
@@ -154,14 +154,14 @@ class OneSided:
             outcome.blind = "its stencil left the domain of the layer: declare domain="
         elif unbounded(estimate) and block.size == 1:
             outcome.infinite += 1
-        elif estimate.agrees and estimate.truncation > UNSETTLED * estimate.scale and block.size == 1:
-            outcome.blind = "the one-sided slopes at a bound do not settle"
-        elif estimate.agrees:
+        elif estimate.agrees and estimate.truncation <= UNSETTLED * estimate.scale:
             self._state(block, claim, estimate)
         elif block.size > 1:
             for half in block.halves():
                 self._judge(half, claim, side)
-        elif one_sided(self.stencil, self.noise, block, claim, self.seed, side, step=STEP / 5).agrees:
+        elif (
+            estimate.agrees or one_sided(self.stencil, self.noise, block, claim, self.seed, side, step=STEP / 5).agrees
+        ):
             outcome.blind = "the one-sided slopes at a bound do not settle"
         else:
             self._accuse(block, claim, estimate)

@@ -103,7 +103,7 @@ def persisting(
         # A look that cannot tell a breach is no reason to overlook that there is none.
         elif known is not None and max(known[0] - declared, declared - known[1]) <= 0.05 * breach.size:
             return None
-        if known is None or known[2] > 10 * breach.size:
+        if known is not None and known[2] > 10 * breach.size:
             break
     return None if breach is None or _is_digits(look, j, breach, reach, y) else breach
 

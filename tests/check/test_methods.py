@@ -147,3 +147,23 @@ def test_all_methods_agree_on_the_verdict(method: str, wrong: dict[str, float]) 
     report = check(Dense(**wrong), *dense_inputs(), method=method)
     assert report.verdict == ("fail" if wrong else "pass")
     assert {f.argument for f in report.findings} <= {"W"}
+
+
+def test_truncation_costs_every_entry_one_more_look_and_no_more() -> None:
+    """At h = 1e-4 a sin(8 x) is off by 1e-6 of its slope: half the step, extrapolated, settles that."""
+
+    def fast(factor: float) -> Unary:
+        return Unary(lambda x: np.sin(20 * x), lambda x: factor * 20 * np.cos(20 * x))
+
+    report = check(fast(1.0), normal(30), method="every-entry", contract="off")
+    assert report.passed
+    assert 60 < report.forward_evaluations <= 124
+    assert report.sharpness["x"] < 2e-6
+    assert check(fast(1 + 1e-5), normal(30), method="every-entry", contract="off").verdict == "fail"
+
+
+def test_a_sharpness_that_is_asked_for_is_asked_of_every_entry() -> None:
+    asked = check(tanh(), normal(30), method="every-entry", contract="off", sharpness=1e-8)
+    usual = check(tanh(), normal(30), method="every-entry", contract="off")
+    assert asked.forward_evaluations > usual.forward_evaluations
+    assert asked.sharpness["x"] < 1e-8

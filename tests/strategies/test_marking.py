@@ -88,6 +88,20 @@ class Product:
         return 2 * self.y * upstream * self.w, 2 * self.y * upstream * self.x + off
 
 
+def test_a_forward_that_overflows_as_python_says_it_has_no_finite_output() -> None:
+    """math.gamma raises where numpy's functions return infinity."""
+    gamma = np.vectorize(math.gamma)
+
+    class Gamma(Square):
+        def forward(self, x: Any) -> Any:
+            self.x = x
+            return gamma(np.abs(x) + 1.0) * 0.0 + x**2
+
+    run: Any = as_hypothesis_test(quietly(lambda: Gamma(), 300), given={"x": "B"})
+    run()
+    assert run.gradcheck_tally.discarded["the output is not finite"] > 0
+
+
 def test_what_is_left_where_terms_cancel_may_differ_with_the_layout() -> None:
     x, w = np.array([3.0, -3.0]), np.broadcast_to(np.array([1e-6]), (2,))
     words: dict[str, Any] = {"contract": "off", "skip": {}}

@@ -1,0 +1,244 @@
+"""What speaks for a right layer where one look would accuse it; beside each a wrong one that still is accused."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_gradcheck import Report, check, domain
+from pytest_gradcheck.claims import shifted
+from tests.check.layers import Array, Unary
+from tests.check.test_hard_values import Made
+
+F = np.float32
+
+
+def verdict(layer: Any, *inputs: Array, **settings: Any) -> str:
+    return check(layer, *inputs, **{"contract": "off", **settings}).verdict
+
+
+def gelu(factor: float = 1.0) -> Unary:
+    """x Phi(x): far out 1 - 1 is all that is left of Phi, in stairs of 2^-53."""
+    phi = np.vectorize(math.erf)
+
+    def cdf(x: Array) -> Any:
+        return 0.5 * (1 + phi(x / 2**0.5))
+
+    return Unary(lambda x: x * cdf(x), lambda x: factor * (cdf(x) + x * np.exp(-x * x / 2) / (2 * np.pi) ** 0.5))
+
+
+def test_slopes_of_last_digits_are_none() -> None:
+    x = np.zeros((3, 4))
+    x[2, 3] = -7.7
+    assert verdict(gelu(), x) != "fail"
+    assert verdict(gelu(2.0), x) == "fail"
+
+
+@pytest.mark.parametrize("large", [1e4, 1e8, 1e12])
+def test_a_zero_among_large_numbers_is_moved_by_little(large: float) -> None:
+    """A first step of 1e4 finds 6 x + tanh(3 x) smooth, with a slope of 6: the twin that forgets the tanh passed."""
+
+    def diamond(branch: float) -> Unary:
+        return Unary(lambda x: 6 * x + np.tanh(3 * x), lambda x: 6 + branch * 3 * (1 - np.tanh(3 * x) ** 2))
+
+    x = np.array([0.0, 0.0, 0.0, large])
+    assert verdict(diamond(1.0), x) == "pass"
+    assert verdict(diamond(0.0), x) == "fail"
+
+
+class Softmax:
+    def __init__(self, factor: float = 1.0) -> None:
+        self.factor = factor
+
+    def forward(self, x: Array) -> Any:
+        e = np.exp(0.5 * (x - x.max(axis=-1, keepdims=True)))
+        self.p = e / e.sum(axis=-1, keepdims=True)
+        return self.p.copy()
+
+    def backward(self, g: Array) -> Any:
+        return 0.5 * self.factor * self.p * (g - (g * self.p).sum(axis=-1, keepdims=True))
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_what_a_saturated_output_hides_is_no_error(at: int) -> None:
+    x = np.zeros((3, 4))
+    x[2, at], x[2, 3] = 100.0, -1e-6
+    assert verdict(Softmax(), x) != "fail"
+    assert verdict(Softmax(1.1), x) == "fail"
+
+
+def test_a_bend_below_the_step_is_no_kink_of_another_slope() -> None:
+    def elu(slope: float) -> Unary:
+        return Unary(
+            lambda x: np.where(x > 0, x, -2 * np.expm1(np.minimum(x, 0))),
+            lambda x: np.where(x > 0, 1, slope * np.exp(np.minimum(x, 0))),
+        )
+
+    x = np.array([0.0] * 7 + [1e6])
+    assert verdict(elu(-2.0), x) == "pass"
+    assert verdict(elu(-3.0), x) == "fail"
+
+
+def test_an_oscillation_that_no_step_resolves_is_not_accused() -> None:
+    def wave(factor: float) -> Unary:
+        return Unary(lambda x: np.sin(200 * x), lambda x: factor * 200 * np.cos(200 * x))
+
+    for x in (
+        np.array([[0.0, 0.0, 0.0, 0.0], [0.0, 2e8, 0.0, 0.0]]),
+        np.array([[0.0, 2e8, 0.0, 0.0], [-18800000.0, -2500000.0, 0.0, 0.0], [0.0, 1e8, 0.0, -25000000.0]]),
+    ):
+        assert verdict(wave(1.0), x) != "fail"
+        assert verdict(wave(1.5), x) == "fail"
+
+
+@pytest.mark.parametrize(
+    "x", [[100.0, 100.0, 5.599999904632568], [1000.0, 1000.0, -9.0], [10.0, -1000.0, -1000.0, 10.0]]
+)
+def test_a_float32_gradient_is_off_by_the_rounding_of_what_it_is_the_difference_of(x: list[float]) -> None:
+    """tanh(5.6) is one but for 3e-5, and 1 - tanh^2 in float32 off by the rounding of one; in float16 it is zero."""
+
+    at = np.array(x, F)
+    assert verdict(Unary(np.tanh, lambda x: 1 - np.tanh(x) ** 2), at) == "pass"
+    assert verdict(Unary(np.tanh, lambda x: 1.001 - np.tanh(x) ** 2), at) == "fail"
+
+
+def test_half_precision_inside_a_float32_layer_is_still_told() -> None:
+    half = Unary(np.tanh, lambda x: (1 - np.tanh(x).astype(np.float16) ** 2).astype(x.dtype))
+    assert verdict(half, np.array([0.3, 0.7, -1.1, 2.0], F)) == "fail"
+
+
+def power(factor: float = 1.0, limit: float = 0.0) -> Made:
+    def by_x(x: Array, y: Array) -> Any:
+        return np.where((x == 0) & (y > 1), limit, factor * y * x ** (y - 1))
+
+    def by_y(x: Array, y: Array) -> Any:
+        return np.where(x == 0, 0.0, x**y * np.log(np.where(x == 0, 1.0, x)))
+
+    return Made(lambda x, y: x**y, lambda u, x, y: (u * by_x(x, y), u * by_y(x, y)))
+
+
+@pytest.mark.parametrize("y", [0.5, 0.944, 0.999])
+def test_a_slope_that_grows_slowly_without_limit_is_infinite(y: float) -> None:
+    x, bounds = np.zeros(4), {"x0": domain.nonnegative, "y": domain.positive}
+    given: dict[str, Any] = {"domain": {"input0": bounds["x0"], "input1": bounds["y"]}, "contract": "values"}
+    assert verdict(power(), x, np.array([1.0, 1.0, 1.0, y]), **given) == "pass"
+    # A finite slope is not to be called infinite: that of x^1.5 is the twin.
+    assert verdict(power(limit=np.inf), x, np.full(4, 1.5), **given) == "fail"
+
+
+@pytest.mark.parametrize(("y", "told"), [(1.001, False), (1.000001, False), (1.999999, True), (1.5, True)])
+def test_a_slope_that_falls_too_slowly_for_any_step_is_not_judged(y: float, told: bool) -> None:
+    x, given = np.zeros(4), {"input0": domain.nonnegative, "input1": domain.positive}
+    assert verdict(power(), x, np.full(4, y), domain=given) == ("pass" if told else "inconclusive")
+    assert verdict(power(limit=3.0), x, np.full(4, y), domain=given) == ("fail" if told else "inconclusive")
+
+
+class Attention:
+    """Scores, softmax, values: where all values are equal, the gradients of the scores are rests."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self.factor = factor
+
+    def forward(self, q: Array, k: Array, v: Array) -> Any:
+        self.q, self.k, self.v = q, k, v
+        s = q @ k.T / 2
+        e = np.exp(s - s.max(axis=-1, keepdims=True))
+        self.p = e / e.sum(axis=-1, keepdims=True)
+        return self.p @ v
+
+    def backward(self, g: Array) -> Any:
+        dp = g @ self.v.T
+        ds = self.factor * self.p * (dp - (dp * self.p).sum(axis=-1, keepdims=True)) / 2
+        return ds @ self.k, ds.T @ self.q, self.p.T @ g
+
+
+@pytest.mark.parametrize(
+    "k", [[[0, 0, 10, 0.113], [0, 0, 0, 0], [0, -1000, 0, 5.164]], [[0, 0, 0, -10], [0, 0, 0, -40], [-1000, 0, 0, 10]]]
+)
+def test_gradients_that_are_rests_of_what_cancels_are_not_accused(k: list[list[float]]) -> None:
+    q = np.array([[0.0, 0.0, 0.0, 2.0], [0.0, 0.0, 0.0, 1.0], [0.0, 0.0, -1.0, 2.0]])
+    for value in (0.073, -0.054):
+        assert verdict(Attention(), q, np.array(k, float), np.full((3, 4), value)) != "fail"
+    v = np.array([[1.0, 0.5, 0.0, 0.0], [0.0, 0.0, 2.0, 1.0], [0.5, 0.0, 0.0, 0.0]])
+    assert verdict(Attention(), q / 9, np.array(k, float) / 99, v) == "pass"
+    assert verdict(Attention(1.1), q / 9, np.array(k, float) / 99, v) == "fail"
+
+
+def test_a_rotation_leaves_rests_where_it_projects() -> None:
+    def rotation(factor: float) -> Made:
+        return Made(lambda r, v: r @ v, lambda u, r, v: (factor * np.outer(u, v), r.T @ u))
+
+    r, _ = np.linalg.qr(np.array([[1.0, 2.0, 1.0], [-1.0, 1.0, 2.0], [-1.0, 1.0, -3.0]]))
+    given = {"input0": domain.orthogonal}
+    assert verdict(rotation(1.0), r, np.array([0.0, 0.0, 1.0]), domain=given) == "pass"
+    assert verdict(rotation(1.2), r, np.array([0.0, 0.0, 1.0]), domain=given) == "fail"
+
+
+def test_a_step_that_a_large_sum_loses_accuses_no_kink() -> None:
+    """The hinge of two squared distances of 1e10: what 2e-8 moves is lost in them."""
+
+    def triplet(factor: float) -> Made:
+        def run(a: Array, p: Array, n: Array) -> Any:
+            return np.maximum(((a - p) ** 2).sum(-1) - ((a - n) ** 2).sum(-1) + 1, 0)
+
+        def back(u: Array, a: Array, p: Array, n: Array) -> Any:
+            on = (u * (run(a, p, n) > 0))[:, None]
+            return 2 * on * (n - p) * factor, -2 * on * (a - p), 2 * on * (a - n)
+
+        return Made(run, back)
+
+    a, p, n = np.zeros((4, 3)), np.zeros((4, 3)), np.zeros((4, 3))
+    p[0], n[0] = (0.0, 10.0, 1e5), (0.0, 0.0, 1e5)
+    assert verdict(triplet(1.0), a, p, n) != "fail"
+    assert verdict(triplet(1.0), a, p / 1e5, n / 1e5) == "pass"
+    assert verdict(triplet(1.5), a, p / 1e5 + 0.1, n / 1e5) == "fail"
+
+
+class NormThenRelu:
+    """Entries less their mean, over their deviation, then a relu."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self.factor = factor
+
+    def forward(self, x: Array) -> Any:
+        self.deviation = x.std()
+        self.n = (x - x.mean()) / self.deviation
+        return np.maximum(self.n, 0)
+
+    def backward(self, g: Array) -> Any:
+        d = g * (self.n > 0)
+        return self.factor * (d - d.mean() - self.n * (d * self.n).mean()) / self.deviation
+
+
+def test_declared_slopes_that_cancel_along_a_diagonal_leave_rounding() -> None:
+    """Equal entries less their mean are rests, over a rest: gradients of 1e34 that add up to 1e18 and not to zero."""
+    assert verdict(NormThenRelu(), np.full((3, 4), -0.001)) != "fail"
+    x = np.cos(np.arange(12.0)).reshape(3, 4)
+    assert verdict(NormThenRelu(), x) == "pass"
+    assert verdict(NormThenRelu(1.1), x) == "fail"
+
+
+@pytest.mark.parametrize("x", [[5.44e-309, 0.5, 1.0, 1.5], [1e-320, 2.0, 3.0, 4.0]])
+def test_gradients_of_the_largest_binary_order_are_grouped(x: list[float]) -> None:
+    def root(factor: float) -> Unary:
+        return Unary(np.sqrt, lambda x: factor * 0.5 / np.sqrt(x))
+
+    assert verdict(root(1.0), np.array(x), domain={"x": domain.sorted_}) != "fail"
+    assert verdict(root(1.1), np.array(x), domain={"x": domain.sorted_}) == "fail"
+
+
+def test_kinks_of_minute_gradients_have_a_sharpness_all_the_same() -> None:
+    """A product of the gradient and the step that is no number was divided by."""
+    x = np.array([[0.0, 0.0, 0.0], [1e-320, 0.0, -1e-320], [0.0, 5e-324, 0.0]] * 8)
+    report: Report = check(Unary(lambda x: np.where(x > 0, x, 0.25 * x), lambda x: np.where(x > 0, 1, 0.25)), x)
+    assert report.verdict != "fail"
+
+
+def test_shifts_are_of_another_pattern_in_each_row_and_in_each_draw() -> None:
+    rows = shifted(np.ones((4, 4)), 0, 2.0**-50)
+    assert len({row.tobytes() for row in rows}) > 2
+    assert shifted(np.ones(64), 0, 1e-3, draw=1).tobytes() != shifted(np.ones(64), 0, 1e-3).tobytes()
+    assert sorted(set((shifted(np.ones(64), 0, 0.5)).tolist())) == [0.5, 1.5]
