@@ -92,22 +92,24 @@ class Claimant:
         Entries where it changes by more than a thousandth of their kind have crossed a kink: that is no rounding. But
         a gradient that is nothing else than rounding may change altogether, if no output would notice.
         """
-        return self._trembling(claim, self._shaken(0))
+        return self._trembling(claim, 0, None)
 
     def shaken(self, claim: Claim, draw: int) -> tuple[list[Floats], list[Floats | None]]:
         """Outputs where the inputs differ in their last digits, flat, and how the declared gradient trembles there.
 
         draw: which of them differ to which side, from 1 on; `trembling` has looked at another.
         """
-        outputs = self._shaken(draw)
-        return [np.array(flat64(y)) for y in outputs], self._trembling(claim, outputs)
+        kept: list[Floats] = []
+        trembles = self._trembling(claim, draw, kept)
+        return kept, trembles
 
-    def _shaken(self, draw: int) -> tuple[Array, ...]:
-        return self._forward([shifted(v, i, TREMBLE, draw) for i, v in enumerate(self.values)])
-
-    def _trembling(self, claim: Claim, outputs: Sequence[Array]) -> list[Floats | None]:
+    def _trembling(self, claim: Claim, draw: int, kept: list[Floats] | None) -> list[Floats | None]:
+        """kept: takes the outputs, where they are asked for: they are as large as the layer's own."""
+        outputs = self._forward([shifted(v, i, TREMBLE, draw) for i, v in enumerate(self.values)])
         size = sum(norm(u) * rms(flat64(y)) for u, y in zip(claim.upstream, outputs, strict=True))
-        del outputs  # as large as the layer's own
+        if kept is not None:
+            kept += [np.array(flat64(y)) for y in outputs]
+        del outputs
         others = self.after_forward(claim.upstream).gradients
         both = zip(claim.gradients, others, self.values, strict=True)
         return [None if g is None or h is None else _tremble(h, g, UNNOTICED * size, flat64(v)) for g, h, v in both]

@@ -222,6 +222,7 @@ class Bound(Target):
     """A target around `Inputs`: what the conventions of hand-written layers share."""
 
     inputs: Inputs
+    outputs: Outputs
     kwargs: dict[str, Any]
 
     def bind(self, inputs: Inputs) -> None:
@@ -235,6 +236,8 @@ class Bound(Target):
         """Calls of a function at these very arrays, for `steady`; None where its inputs are put together each time."""
         if not self.inputs.plain or self.keeps:
             return None
+        # No backward follows before another forward: what the last one needs is as large as the layer's own.
+        self.outputs = NOTHING
         given, kwargs, name = tuple(values), self.kwargs, self.name
 
         def outputs() -> Sequence[Array]:
@@ -381,6 +384,10 @@ class Outputs:
         )
         made = (u if make is None else make(u) for u, make in zip(filled, self.natives, strict=True))
         return tree.rebuild(self.template, made)
+
+
+#: Before the first forward, and between two.
+NOTHING = Outputs(None, (), (), ())
 
 
 def take_outputs(out: Any, name: str) -> Outputs:

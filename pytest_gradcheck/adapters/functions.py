@@ -10,13 +10,11 @@ import numpy as np
 from pytest_gradcheck.errors import LayerError
 from pytest_gradcheck.target import Array
 
-from .binding import Bound, Inputs, Outputs, apart, as_differentiable, input_names, take_outputs
+from .binding import Bound, Inputs, apart, as_differentiable, input_names, take_outputs
 
 
 class FunctionsTarget(Bound):
     """What the conventions of this file share: one function to run, inputs by its signature."""
-
-    outputs: Outputs
 
     def __init__(self, layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.layer, self.kwargs = layer, kwargs

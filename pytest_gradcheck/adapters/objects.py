@@ -11,7 +11,7 @@ from typing import Any
 from pytest_gradcheck.errors import LayerError
 from pytest_gradcheck.target import Array, Target
 
-from .binding import Bound, Inputs, Outputs, apart, input_names, take_outputs
+from .binding import Bound, Inputs, apart, input_names, take_outputs
 from .functions import times
 
 
@@ -19,7 +19,6 @@ class ObjectTarget(Bound):
     """A layer that keeps what its backward needs in itself."""
 
     convention = "object with forward and backward"
-    outputs: Outputs
 
     def __init__(self, layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.layer, self.kwargs = layer, kwargs

@@ -12,7 +12,7 @@ from typing import Any
 from pytest_gradcheck.errors import LayerError
 from pytest_gradcheck.target import Array, Target
 
-from .binding import Bound, Inputs, Outputs, apart, input_names, positional_names, take_outputs
+from .binding import Bound, Inputs, apart, input_names, positional_names, take_outputs
 
 #: How authors name what forward hands to backward.
 CACHE = re.compile(r"cache|ctx|context|saved|resid|memo|tape")
@@ -22,7 +22,6 @@ class PairTarget(Bound):
     """A layer of two functions that hand a cache from one to the other."""
 
     convention = "pair of functions with a cache"
-    outputs: Outputs
     cache: Any
 
     def __init__(self, layer: tuple[Any, Any], inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -42,7 +41,7 @@ class PairTarget(Bound):
 
     def steady(self, values: Sequence[Array]) -> Callable[[], Sequence[Array]] | None:
         """The pair's forward at these very arrays; its caches are let go."""
-        forward = self.layer[0]
+        forward, self.cache = self.layer[0], None
         return self.prepared(lambda *given, **kwargs: self._parted(forward(*given, **kwargs))[0], values)
 
     def _parted(self, returned: Any) -> tuple[Any, Any]:
