@@ -268,13 +268,18 @@ class Search:
         function is smooth there. It is looked at down to where the rounding would hide the gap.
 
         rests: by how much each output changes where the inputs change in their last digits. A gap that is no more than
-        that, in the outputs that the entry moves, is none: they are the rest of larger numbers that cancel.
+        that, in the outputs that the entry moves (in all where it moves none), is none: they are the rest of larger
+        numbers that cancel.
         """
         block = Block(i, (position, position + 1))
         first = self.prober.sharp(block, claim, 0, self.pilot, SINGLE)
         step, direction = first.step / CLOSER, self.prober.direction(block, 0)
-        pairs = zip(*self.prober.stencil.pair(block, direction, first.step), claim.upstream, rests, strict=True)
-        if first.gap * first.step <= SIGMAS * sum(float((np.abs(u) * r)[p != m].sum()) for p, m, u, r in pairs):
+        plus, minus = self.prober.stencil.pair(block, direction, first.step)
+        still = all(map(np.array_equal, plus, minus))
+        trembles = (
+            np.abs(u) * r * (still | (p != m)) for p, m, u, r in zip(plus, minus, claim.upstream, rests, strict=True)
+        )
+        if first.gap * first.step <= SIGMAS * sum(float(t.sum()) for t in trembles):
             return True
         while step > 1e-14:
             closer = self.prober.ladder(block, claim, direction, step, PILOT)

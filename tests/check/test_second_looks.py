@@ -177,6 +177,21 @@ def test_a_rotation_leaves_rests_where_it_projects() -> None:
     assert verdict(rotation(1.2), r, np.array([0.0, 0.0, 1.0]), domain=given) == "fail"
 
 
+def test_a_term_that_a_larger_one_hides_is_a_rest() -> None:
+    """log(1 + exp(33)) - 33 is 5e-15, of which the rounding of 33 leaves nothing."""
+    t = np.array([1.0, 0.0, 0.0, 1.0, 1.0])
+
+    def loss(factor: float) -> Made:
+        return Made(
+            lambda x: np.asarray((np.logaddexp(0, x) - t * x).mean()),
+            lambda u, x: (factor * u * (1 / (1 + np.exp(-x)) - t) / 5,),
+        )
+
+    assert verdict(loss(1.0), np.array([100.0, -6.0, -10.899999618530273, 100.0, 33.099998474121094])) != "fail"
+    assert verdict(loss(1.0), np.array([1.0, -6.0, -1.0, 2.0, 3.0])) == "pass"
+    assert verdict(loss(1.1), np.array([1.0, -6.0, -1.0, 2.0, 3.0])) == "fail"
+
+
 def test_a_step_that_a_large_sum_loses_accuses_no_kink() -> None:
     """The hinge of two squared distances of 1e10: what 2e-8 moves is lost in them."""
 
