@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .noise import STAIR
+from .noise import DUST, STAIR
 from .scales import Floats
 
 #: (argument, position) of entries that are moved together.
@@ -96,14 +96,16 @@ def persisting(
     breach = None
     for by in CLOSER:
         known = between(look(by), j)
-        if breach is None or (known is not None and known[2] <= 0.25 * breach.size):
-            breach = known and _breach(known, entries, declared)
+        if known is None:
+            continue
+        if breach is None or known[2] <= 0.25 * breach.size:
+            breach = _breach(known, entries, declared)
             if breach is None:
                 return None
         # A look that cannot tell a breach is no reason to overlook that there is none.
-        elif known is not None and max(known[0] - declared, declared - known[1]) <= 0.05 * breach.size:
+        elif max(known[0] - declared, declared - known[1]) <= 0.05 * breach.size:
             return None
-        if known is not None and known[2] > 10 * breach.size:
+        if known[2] > 10 * breach.size:
             break
     return None if breach is None or _is_digits(look, j, breach, reach, y) else breach
 
@@ -115,18 +117,25 @@ def _is_digits(look: Callable[[float], Slopes], j: int, breach: Breach, reach: t
     """
     step, largest = reach
     still = breach.low == breach.high == 0.0
+    if breach.size * max(step, largest) <= DUST * (abs(y) or 1.0):
+        return True
     if largest < step:
         return False
     if not still and breach.size * largest < STAIR and abs(y) <= max(abs(breach.low), abs(breach.high)) * largest:
         return True
-    far = max(step, DIGITS * STAIR / breach.size)
+    far = DIGITS * STAIR / breach.size
+    if not still and far < step / 16:
+        return False
+    far = max(far, step)
     while far <= largest:
         slopes = look(far / step)
+        known = between(slopes, j)
         moves = slopes.left[j] != 0.0 or slopes.right[j] != 0.0
-        beyond = breach_of(slopes, j, breach.entries, breach.declared)
-        if (moves or not still) and (beyond is None or beyond.size <= breach.size / DIGITS):
+        beyond = known and _breach(known, breach.entries, breach.declared)
+        gone = known is not None and (beyond is None or beyond.size <= breach.size / DIGITS)
+        if gone and (moves or not still):
             return True
-        if moves and far > DIGITS * DIGITS * STAIR / breach.size:
+        if not still and far > DIGITS * DIGITS * STAIR / breach.size:
             return False
         far *= 16 if still else 4
     return False

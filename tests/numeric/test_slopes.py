@@ -1,0 +1,71 @@
+"""A breach of the kink rule is one at every step at which it could be seen; here of functions of one number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pytest_gradcheck.numeric.slopes import Slopes, grows, persisting
+
+STEP, LARGEST = 2e-8, 0.3
+
+
+def looks(f: Callable[[float], float], noise: float = 0.0) -> Callable[[float], Slopes]:
+    """The slopes of f at zero after a multiple of `STEP`, as the kink rule forms them; noise: of one value of f."""
+
+    def look(by: float) -> Slopes:
+        h = STEP * by
+        r1, r2, l1, l2 = (np.array([(f(t * h) - f(0.0)) / (t * h)]) for t in (1.0, 0.5, -1.0, -0.5))
+        rounding = np.array([noise / h])
+        doubt = rounding + 1.5 * np.maximum(abs(r2 - r1), abs(l2 - l1))
+        return Slopes(l2, r2, doubt, grows(l1, l2, rounding), grows(r1, r2, rounding))
+
+    return look
+
+
+def persists(f: Callable[[float], float], declared: float, noise: float = 0.0, largest: float = LARGEST) -> bool:
+    found = persisting(looks(f, noise), 0, ((0, 0),), declared, (STEP, largest), f(0.0))
+    return found is not None
+
+
+def relu(t: float) -> float:
+    return max(t, 0.0)
+
+
+@pytest.mark.parametrize("largest", [0.0, LARGEST])
+@pytest.mark.parametrize("noise", [0.0, 1e-17, 1e-9])
+def test_a_slope_outside_those_of_a_kink_persists(noise: float, largest: float) -> None:
+    assert persists(relu, 2.0, noise, largest) == (noise < 1e-12)
+    assert persists(relu, -0.5, noise, largest) == (noise < 1e-12)
+    assert not persists(relu, 0.3, noise, largest)
+
+
+def test_a_bend_below_the_step_is_gone_nearer() -> None:
+    """tanh(t / 1e-10) looks like a jump at 2e-8, and has the slope that is declared."""
+    assert not persists(lambda t: 1e-10 * np.tanh(t / 1e-10), 1.0)
+    assert persists(lambda t: 1e-10 * np.tanh(t / 1e-10), 1.5)
+
+
+def test_at_a_jump_the_side_that_has_a_slope_decides() -> None:
+    assert persists(lambda t: float(t >= 0.0), 0.1)
+    assert not persists(lambda t: float(t >= 0.0), 0.0)
+
+
+def stairs(t: float) -> float:
+    """3 t, rounded down to whole multiples of 2^-18: nothing moves at the steps of the rule."""
+    return float(np.floor(0.5 + 3.0 * t * 2.0**18) / 2.0**18) if abs(t) < 0.5 else 3.0 * t
+
+
+def test_where_nothing_moves_a_larger_step_tells() -> None:
+    nothing = looks(stairs)(1.0)
+    assert nothing.left[0] == nothing.right[0] == 0.0
+    assert not persists(stairs, 3.0)
+    assert persists(stairs, 6.0)
+    assert persists(lambda t: 0.0 * t, 3.0), "and where nothing moves at any step, nothing excuses it"
+
+
+def test_a_slope_that_no_output_could_show_is_no_breach() -> None:
+    assert not persists(lambda t: 0.0 * t, 1e-40)
+    assert persists(lambda t: 1e-20 + 0.0 * t, 1e-25)
