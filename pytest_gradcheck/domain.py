@@ -49,6 +49,10 @@ class Domain:
         """The point reached from x after time t with velocity d, a tangent; a structure is kept, bounds are not."""
         return x + t * self.tangent(x, d)
 
+    def room(self, x: Array) -> float:
+        """By how much all entries may change at once without leaving the structure; infinite where moves never do."""
+        return np.inf
+
     def settle(self, x: Array) -> Array:
         """A point of the domain made from any finite array, x itself where it is one already."""
         return _into_box(np.asarray(x), self.lower, self.upper, self.ends)
@@ -128,6 +132,11 @@ class _PositiveDefinite(_Symmetric):
         off = np.abs(symmetric_part).sum(axis=-1)
         diagonal = 2 * np.maximum(1.0, np.ceil(off)).astype(symmetric_part.dtype)
         return np.asarray(symmetric_part + diagonal[..., None] * np.eye(n, dtype=symmetric_part.dtype))
+
+    def room(self, x: Array) -> float:
+        # Of n x n entries of at most this size the largest eigenvalue is at most the smallest of x.
+        smallest = float(np.linalg.eigvalsh(_wide(x)).min(initial=np.inf))
+        return max(0.0, smallest) / max(1, int(np.shape(x)[-1]))
 
     def _clearly(self, x: Array) -> bool:
         """Whether rounding does not decide that a symmetric matrix is positive definite: for a factorisation it may."""
@@ -293,6 +302,9 @@ class _Both(Domain):
     """Two domains at once: the box of both, and the structure of the one that has any."""
 
     inner: Domain = Domain("anything")
+
+    def room(self, x: Array) -> float:
+        return self.inner.room(x)
 
     def tangent(self, x: Array, d: Array) -> Array:
         return self.inner.tangent(x, d)

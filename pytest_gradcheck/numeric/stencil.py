@@ -380,10 +380,10 @@ class Stencil:
 
     def _units(self, i: int) -> float | Floats:
         unit, domain, x = units(self.flat[i]), self.domains[i], self.flat[i]
+        if domain is not None and domain.structured:
+            return self._room_within(domain, i, unit)
         if domain is None or (domain.lower is None and domain.upper is None):
             return unit
-        if domain.structured:
-            return self._room_within(domain, x, unit)
         # No stencil may leave the bounds: steps are at most 0.6 units, so a unit is at most the distance to them.
         found = np.full(x.size, 1.0) * unit
         for bound, side in ((domain.lower, 1), (domain.upper, -1)):
@@ -396,12 +396,13 @@ class Stencil:
                 found = np.minimum(room, found)
         return found
 
-    def _room_within(self, domain: Domain, x: Floats, unit: float | Floats) -> float | Floats:
-        """One unit for a structure with bounds: entries move together, and the one next to a bound must stay inside."""
-        rooms = [np.abs(x - bound) for bound in (domain.lower, domain.upper) if bound is not None]
+    def _room_within(self, domain: Domain, i: int, unit: float | Floats) -> float | Floats:
+        """One unit for a structure: entries move together, and the one next to a bound must stay inside."""
+        rooms = [np.abs(self.flat[i] - bound) for bound in (domain.lower, domain.upper) if bound is not None]
         nearest = min((float(room[room > 0].min(initial=np.inf)) for room in rooms), default=np.inf)
         # At most 0.6 units times a direction of 2, and as much again for what keeps them together.
-        return np.minimum(unit, nearest / 3) if nearest < np.inf else unit
+        nearest = min(nearest, 2 * domain.room(self.values[i]))
+        return np.minimum(unit, nearest / 3) if 0.0 < nearest < np.inf else unit
 
 
 def both_sides(block: Block, direction: Direction, t: float) -> tuple[Move, Move]:

@@ -257,3 +257,16 @@ def test_shifts_are_of_another_pattern_in_each_row_and_in_each_draw() -> None:
     assert len({row.tobytes() for row in rows}) > 2
     assert shifted(np.ones(64), 0, 1e-3, draw=1).tobytes() != shifted(np.ones(64), 0, 1e-3).tobytes()
     assert sorted(set((shifted(np.ones(64), 0, 0.5)).tolist())) == [0.5, 1.5]
+
+
+@pytest.mark.parametrize("least", [1e-2, 1e-6, 1e-9])
+def test_a_matrix_stays_positive_definite_wherever_it_is_moved(least: float) -> None:
+    def log_determinant(factor: float) -> Made:
+        def run(a: Array) -> Any:
+            return np.asarray(2 * np.log(np.diagonal(np.linalg.cholesky(a))).sum())
+
+        return Made(run, lambda u, a: (factor * u * np.linalg.inv(a),))
+
+    a = np.array([[1e3, 10.0, 0.0], [10.0, 1.0, 0.0], [0.0, 0.0, least]])
+    assert verdict(log_determinant(1.0), a, domain={"input0": domain.positive_definite}) != "fail"
+    assert verdict(log_determinant(1.1), a, domain={"input0": domain.positive_definite}) == "fail"
