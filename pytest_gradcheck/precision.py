@@ -122,6 +122,8 @@ def judge_low(
         trembles[trembles > 0.05 * size] = 0.0
         bar = ROUNDINGS * precision.eps * size + TREMBLES * float(trembles.max())
         worst = int(gap.argmax())
+        # What is below the square of the rounding, beside an upstream of one, no difference of that type can show.
+        bar = max(bar, precision.eps**2 * max((float(np.abs(u).max(initial=0.0)) for u in first.upstream), default=0.0))
         if gap[worst] > bar:
             bar = max(bar, ROUNDINGS * precision.eps * _roundings(precision, i, size))
         if gap[worst] <= bar or _at_kink(given, wide, size, precision.eps):

@@ -281,6 +281,8 @@ class Search:
         )
         if first.gap * first.step <= SIGMAS * sum(float(t.sum()) for t in trembles):
             return True
+        if still:
+            return self._moves_farther(block, claim, direction, first)
         while step > 1e-14:
             closer = self.prober.ladder(block, claim, direction, step, PILOT)
             if not closer.finite or SIGMAS * closer.noise > first.gap / 4:
@@ -288,6 +290,20 @@ class Search:
             if closer.seen > 0.0 and closer.gap <= closer.bar <= first.gap / 4:
                 return True
             step /= CLOSER
+        return False
+
+    def _moves_farther(self, block: Block, claim: Claim, direction: Direction, first: Estimate) -> bool:
+        """Whether an entry that moves nothing does so at a larger step, by about what is declared.
+
+        What a sum of 1e10 loses of it is no error; and a coarse output has steps of its own.
+        """
+        step = 32 * first.step
+        while step <= 32 * LARGEST:
+            farther = self.prober.ladder(block, claim, direction, min(step, LARGEST), SINGLE)
+            agrees = farther.gap <= max(farther.bar, abs(farther.declared) / DIGITS)
+            if farther.finite and farther.seen > 0.0 and agrees:
+                return True
+            step *= 32
         return False
 
     def _above_last_digits(self, block: Block, claim: Claim, estimate: Estimate) -> Estimate:

@@ -93,7 +93,7 @@ def persisting(
 
     look: the slopes at a multiple of the first step. reach: that step, and how far it may grow. y: the output.
     """
-    breach = None
+    breach, nearest = None, 1.0
     for by in CLOSER:
         known = between(look(by), j)
         if known is None:
@@ -102,18 +102,24 @@ def persisting(
             breach = _breach(known, entries, declared)
             if breach is None:
                 return None
+            nearest = by
         # A look that cannot tell a breach is no reason to overlook that there is none.
         elif max(known[0] - declared, declared - known[1]) <= 0.05 * breach.size:
             return None
         if known[2] > 10 * breach.size:
             break
-    return None if breach is None or _is_digits(look, j, breach, reach, y) else breach
+    return None if breach is None or _is_digits(look, j, breach, nearest, reach, y) else breach
 
 
-def _is_digits(look: Callable[[float], Slopes], j: int, breach: Breach, reach: tuple[float, float], y: float) -> bool:
+def _is_digits(
+    look: Callable[[float], Slopes], j: int, breach: Breach, nearest: float, reach: tuple[float, float], y: float
+) -> bool:
     """Whether a breach is gone at a larger step, which moves the output by many last digits of numbers near one.
 
     An output that does not move at all has digits of numbers of unknown size: then any step at which it moves tells.
+    One that moves by no digit of one, and not in proportion to the step, is a rest.
+
+    nearest: the smallest step at which the breach was seen, as a part of the first.
     """
     step, largest = reach
     still = breach.low == breach.high == 0.0
@@ -121,18 +127,18 @@ def _is_digits(look: Callable[[float], Slopes], j: int, breach: Breach, reach: t
         return True
     if largest < step:
         return False
-    if not still and breach.size * largest < STAIR and abs(y) <= max(abs(breach.low), abs(breach.high)) * largest:
-        return True
     far = DIGITS * STAIR / breach.size
-    if not still and far < step / 16:
+    if not still and far < nearest * step / 16:
         return False
-    far = max(far, step)
+    far = min(max(far, step), largest)
     while far <= largest:
         slopes = look(far / step)
         known = between(slopes, j)
         moves = slopes.left[j] != 0.0 or slopes.right[j] != 0.0
         beyond = known and _breach(known, breach.entries, breach.declared)
         gone = known is not None and (beyond is None or beyond.size <= breach.size / DIGITS)
+        if known is not None and max(abs(known[0]), abs(known[1])) * far < STAIR:
+            gone |= max(abs(known[0] - breach.low), abs(known[1] - breach.high)) > 0.5 * breach.size
         if gone and (moves or not still):
             return True
         if not still and far > DIGITS * DIGITS * STAIR / breach.size:

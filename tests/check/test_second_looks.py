@@ -105,6 +105,20 @@ def test_a_float32_gradient_is_off_by_the_rounding_of_what_it_is_the_difference_
     assert verdict(Unary(np.tanh, lambda x: 1.001 - np.tanh(x) ** 2), at) == "fail"
 
 
+def test_a_float32_gradient_may_be_zero_where_the_square_of_its_rounding_is_all_there_is() -> None:
+    t = np.array([1.0, 0.0, 0.0, 1.0, 1.0], F)
+
+    def loss(factor: float) -> Made:
+        def back(u: Array, x: Array) -> Any:
+            return ((factor * u * (1 / (1 + np.exp(-x)) - t.astype(x.dtype)) / 5).astype(x.dtype),)
+
+        return Made(lambda x: np.asarray((np.logaddexp(x.dtype.type(0), x) - t.astype(x.dtype) * x).mean()), back)
+
+    assert verdict(loss(1.0), np.array([100.0, -24.3, -26.7, 100.0, 33.1], F)) != "fail"
+    assert verdict(loss(1.0), np.array([1.0, -2.0, -0.5, 0.7, 3.0], F)) == "pass"
+    assert verdict(loss(1.1), np.array([1.0, -2.0, -0.5, 0.7, 3.0], F)) == "fail"
+
+
 def test_half_precision_inside_a_float32_layer_is_still_told() -> None:
     half = Unary(np.tanh, lambda x: (1 - np.tanh(x).astype(np.float16) ** 2).astype(x.dtype))
     assert verdict(half, np.array([0.3, 0.7, -1.1, 2.0], F)) == "fail"

@@ -69,3 +69,16 @@ def test_where_nothing_moves_a_larger_step_tells() -> None:
 def test_a_slope_that_no_output_could_show_is_no_breach() -> None:
     assert not persists(lambda t: 0.0 * t, 1e-40)
     assert persists(lambda t: 1e-20 + 0.0 * t, 1e-25)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-20, 1e-28])
+def test_minute_outputs_have_kinks_of_their_own(scale: float) -> None:
+    assert persists(lambda t: scale * relu(t), 2.0 * scale)
+    assert not persists(lambda t: scale * relu(t), 0.5 * scale)
+
+
+def test_the_rest_of_what_cancels_is_gone_at_a_larger_step() -> None:
+    def rest(t: float) -> float:
+        return 1e-22 * (t * t) + (1e-30 if t > 0.0 else -1e-30 if t < 0.0 else 0.0)
+
+    assert not persists(rest, 1e-25)
