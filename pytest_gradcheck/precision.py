@@ -123,7 +123,7 @@ def judge_low(
         bar = ROUNDINGS * precision.eps * size + TREMBLES * float(trembles.max())
         worst = int(gap.argmax())
         # What is below the square of the rounding, beside an upstream of one, no difference of that type can show.
-        bar = max(bar, precision.eps**2 * max((float(np.abs(u).max(initial=0.0)) for u in first.upstream), default=0.0))
+        bar = max(bar, precision.eps**2 * max(map(largest, first.upstream), default=0.0))
         if gap[worst] > bar:
             bar = max(bar, ROUNDINGS * precision.eps * _roundings(precision, i, size))
         if gap[worst] <= bar or _at_kink(given, wide, size, precision.eps):
@@ -172,7 +172,8 @@ def _roundings(precision: Precision, i: int, size: float) -> float:
         rows.append(gradient.reshape(-1))
     tremble = largest(np.diff(np.array(rows, np.float64), 4, axis=0)) / 70**0.5
     # What trembles by more is computed in a lower precision there as well: that is no rounding of float64.
-    return tremble * 2.0**53 if tremble < 1e-9 * size else 0.0
+    upstream = max((largest(u) for u in precision.upstream), default=0.0)
+    return tremble * 2.0**53 if tremble < max(1e-9 * size, 1e-15 * upstream) else 0.0
 
 
 def _at_kink(given: Floats, wide: Floats, size: float, eps: float) -> bool:

@@ -295,12 +295,16 @@ class Search:
     def _moves_farther(self, block: Block, claim: Claim, direction: Direction, first: Estimate) -> bool:
         """Whether an entry that moves nothing does so at a larger step, by about what is declared.
 
-        What a sum of 1e10 loses of it is no error; and a coarse output has steps of its own.
+        What a sum of 1e10 loses of it is no error. A rounded output, too, moves by about as much in the end: to be told
+        from that, the agreement must be close.
         """
-        step = 32 * first.step
-        while step <= 32 * LARGEST:
-            farther = self.prober.ladder(block, claim, direction, min(step, LARGEST), SINGLE)
-            agrees = farther.gap <= max(farther.bar, abs(farther.declared) / DIGITS)
+        # An entry of 1e-9 is moved by parts of one as well.
+        step, unit = 32 * first.step, self.prober.stencil.unit_of(block.argument, int(block.positions()[0]))
+        largest = LARGEST * max(1.0, 1.0 / unit)
+        while step <= 32 * largest:
+            farther = self.prober.ladder(block, claim, direction, min(step, largest), SINGLE)
+            size = abs(farther.declared)
+            agrees = farther.gap <= max(min(farther.bar, size / DIGITS), size / (DIGITS * DIGITS))
             if farther.finite and farther.seen > 0.0 and agrees:
                 return True
             step *= 32
