@@ -296,19 +296,21 @@ class Search:
         """Whether an entry that moves nothing does so at a larger step, by about what is declared.
 
         What a sum of 1e10 loses of it is no error. A rounded output, too, moves by about as much in the end: to be told
-        from that, the agreement must be close.
+        from that, two steps must agree closely, but where the gap is no more than last digits of one.
         """
+        upstream = max((float(np.abs(u).max(initial=0.0)) for u in claim.upstream), default=0.0)
+        minute = first.gap * first.step <= DIGITS * STAIR * upstream
         # An entry of 1e-9 is moved by parts of one as well.
-        step, unit = 32 * first.step, self.prober.stencil.unit_of(block.argument, int(block.positions()[0]))
-        largest = LARGEST * max(1.0, 1.0 / unit)
-        while step <= 32 * largest:
+        step, unit = 8 * first.step, self.prober.stencil.unit_of(block.argument, int(block.positions()[0]))
+        largest, agreed = LARGEST * max(1.0, 1.0 / unit), 0
+        while step <= 8 * largest and agreed < 2:
             farther = self.prober.ladder(block, claim, direction, min(step, largest), SINGLE)
             size = abs(farther.declared)
-            agrees = farther.gap <= max(min(farther.bar, size / DIGITS), size / (DIGITS * DIGITS))
-            if farther.finite and farther.seen > 0.0 and agrees:
-                return True
-            step *= 32
-        return False
+            close = farther.gap <= max(min(farther.bar, size / DIGITS), size / (DIGITS * DIGITS))
+            if farther.finite and farther.seen > 0.0:
+                agreed += 2 if minute and farther.gap <= farther.bar else int(close)
+            step *= 8
+        return agreed >= 2
 
     def _above_last_digits(self, block: Block, claim: Claim, estimate: Estimate) -> Estimate:
         """The entry at a larger step, where the gap is so small that it may be the last digits of numbers near one.
