@@ -125,8 +125,11 @@ class RoughOutputs:
             if not any(m.any() for m in self.kinks):
                 return
             judgement = rule.judge(self.kinks, list(outcomes))
+        # What several arguments declare together is wrong where one of them is: the others are not to blame.
+        blamed = {i for i, outcome in outcomes.items() if outcome.finds.wrong}
         for i, outcome in outcomes.items():
             mine = [b for b in judgement.breaches if any(e[0] == i for e in b.entries)]
+            mine = [b for b in mine if i in blamed or not blamed & {e[0] for e in b.entries}]
             outcome.kinks = replace(judgement, breaches=mine)
             outcome.relative = max(outcome.relative, judgement.reach)
             if judgement.all_asked and i in self.waiting:
