@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -46,16 +46,24 @@ def dask(rounds: int = 3) -> Iterator[Line]:
 
 
 def device() -> Iterator[Line]:
-    """A check of a layer of torch where it lives, on a graphics card, over its own calls there."""
-    what, bar = "a check on the device over its own calls", "(no bar)"
-    if find_spec("torch") is None:
-        yield what, "torch is not installed", bar, True
-        return
+    """Checks of layers of torch and of jax where they live, on a graphics card, over their own calls there."""
+    for name, has, measure in (("torch", _torch_has_one, on_device), ("jax", _jax_has_one, of_jax)):
+        if find_spec(name) is None:
+            yield f"a check on {name}'s device over its own calls", f"{name} is not installed", "(no bar)", True
+        elif not has():
+            yield f"a check on {name}'s device over its own calls", "no device here", "(no bar)", True
+        else:
+            yield from measure("cuda", ON_DEVICE)
+
+
+def _torch_has_one() -> bool:
     torch: Any = import_module("torch")
-    if not torch.cuda.is_available():
-        yield what, "no device here", bar, True
-        return
-    yield from on_device("cuda", ON_DEVICE)
+    return bool(torch.cuda.is_available())
+
+
+def _jax_has_one() -> bool:
+    jax: Any = import_module("jax")
+    return bool(jax.default_backend() == "gpu")
 
 
 def on_device(where: str, entries: int, rounds: int = 5) -> Iterator[Line]:
@@ -65,17 +73,39 @@ def on_device(where: str, entries: int, rounds: int = 5) -> Iterator[Line]:
     """
     import torch
 
-    from pytest_gradcheck import check, declare
+    from pytest_gradcheck import declare
 
-    layer = declare.torch(torch.tanh)
     x = torch.randn(entries, device=where, dtype=torch.float64)
     upstream, name = torch.ones_like(x), torch.cuda.get_device_name() if where == "cuda" else where
+    calls = partial(_bare, torch.tanh, x, upstream)
+    yield from _over(f"torch on {name}", entries, declare.torch(torch.tanh), x, calls, rounds)
+
+
+def of_jax(where: str, entries: int, rounds: int = 5) -> Iterator[Line]:
+    """The same for jax, on the device where it puts its arrays; it compiles in the round that is not timed."""
+    import jax
+
+    from pytest_gradcheck import declare
+
+    with jax.enable_x64(True):
+        x = jax.random.normal(jax.random.key(0), (entries,), "float64")
+        upstream = jax.numpy.ones_like(x)
+    calls = partial(_bare_of_jax, jax.numpy.tanh, x, upstream)
+    name = f"jax on {jax.devices()[0].device_kind if where == 'cuda' else where}"
+    yield from _over(name, entries, declare.jax(jax.numpy.tanh), x, calls, rounds)
+
+
+def _over(
+    name: str, entries: int, layer: Any, x: Any, calls: Callable[[int, int], None], rounds: int
+) -> Iterator[Line]:
+    from pytest_gradcheck import check
+
     for contract in ("full", "off"):
         report = check(layer, x, contract=contract)
-        calls = partial(_bare, torch.tanh, x, upstream, report.forward_evaluations, report.backward_calls)
-        found = timed_ratio(partial(check, layer, x, contract=contract), calls, rounds)
-        what = f"a check of {entries:.0e} entries on the device over its own calls, contract {contract}"
-        yield what, f"{found:.2f} on {name}, {report.verdict}", "(no bar)", report.passed
+        bare = partial(calls, report.forward_evaluations, report.backward_calls)
+        found = timed_ratio(partial(check, layer, x, contract=contract), bare, rounds)
+        what = f"a check of {entries:.0e} entries over its own calls, contract {contract}"
+        yield what, f"{found:.2f} with {name}, {report.verdict}", "(no bar)", report.passed
 
 
 def _bare(layer: Any, x: Any, upstream: Any, forwards: int, backwards: int) -> None:
@@ -88,3 +118,13 @@ def _bare(layer: Any, x: Any, upstream: Any, forwards: int, backwards: int) -> N
             torch.autograd.grad(y, point, upstream)
         if x.is_cuda:
             torch.cuda.synchronize()
+
+
+def _bare_of_jax(layer: Any, x: Any, upstream: Any, forwards: int, backwards: int) -> None:
+    import jax
+
+    with jax.enable_x64(True):
+        for k in range(forwards):
+            layer(x).block_until_ready()
+            if k < backwards:
+                jax.vjp(layer, x)[1](upstream)[0].block_until_ready()

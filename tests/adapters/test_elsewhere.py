@@ -337,22 +337,3 @@ def test_a_wrong_entry_of_jax_is_found(stencils: list[Stencil], forced: Any) -> 
     report = check(layer, normal(MANY))
     assert type(stencils[-1]) is DeviceStencil
     assert report.findings[0].indices == ((MANY // 3,),)
-
-
-# ---------------------------------------------------------------- a real device
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device on this machine")
-@pytest.mark.parametrize("case", [name for name in CASES if name != "writes"])
-def test_on_a_graphics_card(case: str, stencils: list[Stencil]) -> None:
-    layer, inputs, verdict = CASES[case]
-    layer = layer.to("cuda") if isinstance(layer, torch.nn.Module) else layer
-    report = check(layer, *(x.to("cuda") for x in inputs))
-    assert type(stencils[-1]) is DeviceStencil
-    assert report.verdict == verdict
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device on this machine")
-def test_a_layer_that_writes_into_its_inputs_on_a_graphics_card_is_still_measured() -> None:
-    report = check(Writing, tensor(500).to("cuda"))
-    assert not [f for f in report.findings if f.clause == "gradient"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -96,17 +96,27 @@ def test_two_environments_differ_by_the_plugin_alone() -> None:
 
 def test_what_is_not_here_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bars_elsewhere, "find_spec", lambda module: None)
-    assert [line[1] for line in bars_elsewhere.device()] == ["torch is not installed"]
+    assert [line[1] for line in bars_elsewhere.device()] == [
+        "torch is not installed",
+        "jax is not installed",
+    ]
     assert [line[1] for line in bars_elsewhere.dask()] == ["dask is not installed"]
     monkeypatch.setattr(bars_pytest, "find_spec", lambda module: None)
     assert [line[1] for line in bars_pytest.two_workers()] == ["pytest-xdist is not installed"]
 
 
-def test_a_check_on_a_device_is_timed_with_and_without_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("torch", reason="needs the extra pytest-gradcheck[torch]")
+@pytest.mark.parametrize(
+    ("framework", "measure"), [("torch", bars_elsewhere.on_device), ("jax", bars_elsewhere.of_jax)]
+)
+def test_a_check_on_a_device_is_timed_with_and_without_the_contract(
+    framework: str, measure: Callable[..., Iterator[Line]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(framework, reason=f"needs the extra pytest-gradcheck[{framework}]")
     monkeypatch.setattr(elsewhere, "forced", True)
-    lines = list(bars_elsewhere.on_device("cpu", 100, rounds=1))
-    assert [(" on cpu, pass" in told, passed) for _, told, _, passed in lines] == [(True, True)] * 2
+    lines = list(measure("cpu", 100, rounds=1))
+    assert [(f"{framework} on cpu" in told and told.endswith(", pass"), passed) for _, told, _, passed in lines] == [
+        (True, True)
+    ] * 2
 
 
 def test_torch_that_is_not_here_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
