@@ -267,8 +267,8 @@ def _global_sources() -> list[Source]:
         generator = torch.default_generator
         sources.append(Source("torch", generator.get_state, generator.set_state, generator))
         if torch.cuda.is_available() and torch.cuda.is_initialized():
-            cuda = torch.cuda
-            sources.append(Source("torch.cuda", cuda.get_rng_state_all, cuda.set_rng_state_all, cuda))
+            for card, generator in enumerate(torch.cuda.default_generators):
+                sources.append(Source(f"torch.cuda:{card}", generator.get_state, generator.set_state, generator))
     return sources
 
 
@@ -301,7 +301,7 @@ def _stir(source: Source) -> None:
     elif isinstance(origin, random.Random):
         for _ in range(7):
             origin.random()
-    elif hasattr(origin, "device"):  # a generator of torch; those of several graphics cards are left alone
+    elif hasattr(origin, "device"):  # a generator of torch
         sys.modules["torch"].rand(7, generator=origin, device=origin.device)
 
 

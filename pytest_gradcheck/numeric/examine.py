@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from weakref import proxy
 
 import numpy as np
 
@@ -126,7 +127,8 @@ class Examination:
         self.allowance = 0
         self.meter = stencil.calls.meter
         self.began = self.meter.forward_evaluations
-        self.one_sided = OneSided(self)
+        # Weakly: with a cycle, arrays as large as the layer's would outlive the check.
+        self.one_sided = OneSided(proxy(self))
         #: By argument, the groups that were not looked at because one before them saw what may be kinks.
         self.left: dict[int, list[tuple[Block, Group]]] = {}
 
@@ -142,7 +144,7 @@ class Examination:
         # Where kinks are in sight already, what is drawn now would be drawn again without them.
         rough = [i for i, group in standings.items() if any(s.suspect for s in group)]
         self._draw([s for i, group in standings.items() if i not in rough for s in group], allowance)
-        self.rough = RoughOutputs(self)
+        self.rough = RoughOutputs(proxy(self))
         for i, group in standings.items():
             if not any(s.suspect for s in group) or not self.rough.resolve(i, claim):
                 every = [*group, *self._looked_at(self.left.get(i, ()), claim)]

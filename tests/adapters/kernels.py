@@ -1,15 +1,11 @@
 """Kernels of Triton, for tests on a graphics card; imported where triton is."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import triton  # type: ignore[import-not-found, unused-ignore] # it comes with torch for CUDA alone
 import triton.language as tl  # type: ignore[import-not-found, unused-ignore]
 
 
 @triton.jit
-def softplus_forward(x: Any, y: Any, size: Any, block: tl.constexpr) -> None:
+def softplus_forward(x, y, size, block: tl.constexpr):  # type: ignore[no-untyped-def] # triton reads it
     """y = log(1 + exp(x)), a block of entries in each program."""
     at = tl.program_id(0) * block + tl.arange(0, block)
     entry = tl.load(x + at, mask=at < size)
@@ -17,7 +13,7 @@ def softplus_forward(x: Any, y: Any, size: Any, block: tl.constexpr) -> None:
 
 
 @triton.jit
-def softplus_backward(x: Any, upstream: Any, gradient: Any, size: Any, slope: Any, block: tl.constexpr) -> None:
+def softplus_backward(x, upstream, gradient, size, slope, block: tl.constexpr):  # type: ignore[no-untyped-def] # triton reads it
     """gradient = upstream * slope / (1 + exp(-x))."""
     at = tl.program_id(0) * block + tl.arange(0, block)
     entry, u = tl.load(x + at, mask=at < size), tl.load(upstream + at, mask=at < size)

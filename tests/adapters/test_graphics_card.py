@@ -144,6 +144,19 @@ def test_a_wrong_kernel_is_caught(dtype: str) -> None:
     assert report.findings[0].count == 1000
 
 
+@pytest.mark.parametrize(("slope", "verdict"), [(1.0, "pass"), (1.01, "fail")])
+def test_a_kernel_for_float32_alone_is_judged_in_float32(slope: float, verdict: str) -> None:
+    layer = softplus(slope)
+
+    def narrow(x: Any) -> Any:
+        if x.dtype != torch.float32:
+            raise TypeError(f"a kernel for float32, not {x.dtype}")
+        return layer.apply(x)
+
+    report = check(declare.torch(narrow), tensor(1000).to("cuda", torch.float32))
+    assert report.verdict == verdict, str(report)
+
+
 # ---------------------------------------------------------------- jax
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -222,3 +224,20 @@ def test_when_the_budget_ends_what_was_not_covered_is_not_said_to_pass() -> None
         for argument in report.arguments:
             assert (argument.verdict == "pass") == (argument.covered == argument.size)
             assert (argument.sharpness is None) == (argument.covered < argument.size)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.5], ids=["right", "wrong"])
+def test_nothing_large_outlives_a_check(factor: float) -> None:
+    x, layer = normal(20_000), tanh(factor)
+    check(layer, x)
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        check(layer, x)
+        left = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    # What the layer itself keeps is its own input; the last one may be another than the first.
+    assert left < 1.5 * x.nbytes, "a cycle keeps arrays until the collector comes by"

@@ -206,6 +206,32 @@ def test_torch_where_it_is_loaded() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_the_generator_of_each_graphics_card_is_held_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch", reason="needs the extra pytest-gradcheck[torch]")
+    cards = torch.Generator(), torch.Generator()
+    for name, value in {
+        "is_available": lambda: True,
+        "is_initialized": lambda: True,
+        "default_generators": cards,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    before = [card.get_state() for card in cards]
+
+    class Redrawn(Noisy):
+        """A wrong twin: backward draws again."""
+
+        def backward(self, upstream: Array) -> Any:
+            return (upstream * self.draw(upstream.shape),)
+
+    def draw(shape: tuple[int, ...]) -> Array:
+        drawn: Array = torch.rand(shape, generator=torch.cuda.default_generators[1], dtype=torch.float64).numpy()
+        return drawn
+
+    assert not trial(Noisy(draw), X, copy=False).findings
+    assert trial(Redrawn(draw), X, copy=False).findings
+    assert all(torch.equal(card.get_state(), state) for card, state in zip(cards, before, strict=True))
+
+
 @pytest.mark.parametrize(
     ("before", "draw", "moved"),
     [
