@@ -238,7 +238,7 @@ def _listed(name: str, wish: Size) -> Sequence[int]:
     if whole and isinstance(wish, tuple) and len(wish) == 2 and wish[0] <= wish[1]:
         return range(wish[0], wish[1] + 1)
     if whole and not isinstance(wish, tuple):
-        return sorted(set(wish))  # type: ignore[arg-type]
+        return sorted(set(wish))  # type: ignore[arg-type] # all of one kind
     raise InvalidInput(f"sizes[{name!r}] is {wish!r}: give a number, a pair (smallest, largest) or a list")
 
 

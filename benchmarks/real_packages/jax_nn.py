@@ -30,7 +30,7 @@ def f(name: str, inputs: Inputs, variant: str = "", **options: Any) -> Check:
         from pytest_gradcheck import declare
 
         function = partial(getattr(functions(), name), **options)
-        function.__name__ = name  # type: ignore[attr-defined]
+        function.__name__ = name  # type: ignore[attr-defined] # functions take attributes
         return declare.jax(jax.jit(function))
 
     return Check(name, make, inputs, variant)

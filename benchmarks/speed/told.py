@@ -30,7 +30,7 @@ def power(entries: int) -> str:
 
 def checkers(results: Results, rows: Sequence[object]) -> list[str]:
     """Those of some rows in their order, then those that are not installed."""
-    return [*dict.fromkeys(row.checker for row in rows), *results.missing]  # type: ignore[attr-defined]
+    return [*dict.fromkeys(row.checker for row in rows), *results.missing]  # type: ignore[attr-defined] # rows of any table
 
 
 def by_size(results: Results, cell: Callable[[Size], str]) -> Table:

@@ -12,7 +12,7 @@ import numpy as np
 from .edges import OneSided
 from .joint import joint_estimate
 from .kinks import KinkJudgement
-from .ladder import Estimate
+from .ladder import LARGEST, Estimate
 from .noise import Noise
 from .probe import PILOT, SHARP, Prober
 from .rough import RoughOutputs
@@ -255,9 +255,9 @@ class Examination:
             step /= 30
             estimate = prober.pilot(block, claim, step=step)
             self.outcomes[block.argument].left_domain = True
-        if estimate.finite and estimate.seen == 0.0 and estimate.declared != 0.0 and prober.ceiling >= 0.3:
+        if estimate.finite and estimate.seen == 0.0 and estimate.declared != 0.0 and prober.ceiling >= LARGEST:
             # Nothing moves although it should: the outputs may be coarse (bfloat16), the step below their quantum.
-            for step in (32 * prober.h, 1024 * prober.h, 0.3):
+            for step in (32 * prober.h, 1024 * prober.h, LARGEST):
                 estimate = prober.pilot(block, claim, step=step, coarse=True)
                 if estimate.seen > 0.0 and estimate.truncation < 0.2 * estimate.seen:
                     break

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .directions import Direction
+from .ladder import LARGEST
 from .noise import Noise
 from .owned import OwnedRule
 from .scales import Floats, norm, rms
@@ -28,8 +29,6 @@ NEAREST = 2e-8
 OUTPUTS, ENTRIES = 12, 64
 #: A step below this part of an entry is lost in its rounding.
 LOST = 2.0**-44
-#: The largest step, in units, at which a breach is looked at again.
-LARGEST = 0.3
 #: What declared slopes of several entries that cancel may leave, as a part of them all.
 SUMMED = 2.0**-46
 #: And so many of each where the layer is larger than that.

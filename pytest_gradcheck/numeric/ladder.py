@@ -18,6 +18,8 @@ import numpy as np
 SIGMAS = 4.0
 #: A step of this share of the one at which truncation equals rounding makes their sum least.
 BELOW = 0.7
+#: The largest step, in units: larger ones leave the neighbourhood that a slope speaks of.
+LARGEST = 0.3
 #: Two rungs: how much of their correction may be left.
 FIRST = 2.1
 
@@ -152,4 +154,4 @@ def best_step(length: float, noise: float, scale: float, rungs: int) -> float:
     """
     relative = max(noise / scale, 2.0**-56) if scale > 0.0 else 2.0**-53
     predicted = 64.0 * amplification(rungs) * relative / 2**0.5 * 2.0 ** (rungs * (rungs - 1)) / length
-    return float(length * min(0.3, max(1e-7, BELOW * predicted ** (1.0 / (2 * rungs - 1)))))
+    return float(length * min(LARGEST, max(1e-7, BELOW * predicted ** (1.0 / (2 * rungs - 1)))))

@@ -23,6 +23,8 @@ Key = tuple[int, int, int]
 DUST = 1e-30
 #: A change of the outputs below this may be the last digit of numbers of the size of one.
 STAIR = 2.0**-50
+#: What moves an output by so many last digits of numbers near one is seen.
+DIGITS = 8.0
 #: The fourth differences of so many outputs may all be zero by chance.
 FEW = 16
 #: sum of squares of the weights 1, -4, 6, -4, 1

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from .ladder import LARGEST
 from .scales import Floats, rms
 from .sharpness import detection_limit
 from .slopes import Breach, Entries, Slopes, outside, persisting
@@ -30,8 +31,8 @@ Index = npt.NDArray[np.intp]
 RATIO = 1e-11
 #: So many breaches of one move are told.
 SHOWN = 500
-#: The largest step, in units, at which a breach is looked at again, and of how many outputs at most.
-LARGEST, FEW = 0.3, 8
+#: Of so many outputs at most a breach is looked at again at larger steps.
+FEW = 8
 NOBODY = -1
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .directions import Direction
-from .ladder import SIGMAS, Estimate, amplification, best_step, extrapolate, length_scale
+from .ladder import LARGEST, SIGMAS, Estimate, amplification, best_step, extrapolate, length_scale
 from .noise import Noise
 from .scales import norm
 from .stencil import Block, Claim, Move, Stencil, both_sides
@@ -26,7 +26,7 @@ class Prober:
     seed: of the directions. h: first step, in units. ceiling: largest step, where kinks are known beyond it.
     """
 
-    def __init__(self, stencil: Stencil, noise: Noise, seed: int, h: float, ceiling: float = 0.3) -> None:
+    def __init__(self, stencil: Stencil, noise: Noise, seed: int, h: float, ceiling: float = LARGEST) -> None:
         self.stencil, self.noise, self.seed, self.h, self.ceiling = stencil, noise, seed, h, ceiling
         #: The last block and claim whose sizes were asked for, and the sizes: each draw asks again.
         self._sized: tuple[Block, Claim, tuple[float, float, float]] | None = None

@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 
 from .directions import Direction
-from .ladder import SIGMAS, Estimate
-from .noise import STAIR
+from .ladder import LARGEST, SIGMAS, Estimate
+from .noise import DIGITS, STAIR
 from .probe import PILOT, SHARP, SINGLE, Prober
 from .scales import Floats
 from .stencil import Block, Claim, Index
@@ -35,10 +35,8 @@ BLATANT = 1e4
 RESIDUE = 2.0**-46
 #: From one step to the next smaller one at which an entry must still be wrong.
 CLOSER = 64.0
-#: The largest step, in units; that kinks are known within it does not matter where their size is in the bar.
-LARGEST = 0.3
-#: A gap is seen where it moves the outputs by so many last digits of numbers near one.
-DIGITS = 8.0
+#: Larger steps at which an entry is looked at whose step moves nothing.
+LOOKS = 16
 #: A forward that trembles by so many roundings of its outputs does more than round them.
 UNUSUAL = 30.0
 #: Where there are too many errors to follow each, so many blocks of a level are followed.
@@ -303,13 +301,14 @@ class Search:
         # An entry of 1e-9 is moved by parts of one as well.
         step, unit = 8 * first.step, self.prober.stencil.unit_of(block.argument, int(block.positions()[0]))
         largest, agreed = LARGEST * max(1.0, 1.0 / unit), 0
+        wider = max(8.0, (8 * largest / step) ** (1 / LOOKS))
         while step <= 8 * largest and agreed < 2:
             farther = self.prober.ladder(block, claim, direction, min(step, largest), SINGLE)
             size = abs(farther.declared)
             close = farther.gap <= max(min(farther.bar, size / DIGITS), size / (DIGITS * DIGITS))
             if farther.finite and farther.seen > 0.0:
                 agreed += 2 if minute and farther.gap <= farther.bar else int(close)
-            step *= 8
+            step *= wider
         return agreed >= 2
 
     def _above_last_digits(self, block: Block, claim: Claim, estimate: Estimate) -> Estimate:

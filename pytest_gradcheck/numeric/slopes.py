@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .noise import DUST, STAIR
+from .noise import DIGITS, DUST, STAIR
 from .scales import Floats
 
 #: (argument, position) of entries that are moved together.
@@ -16,9 +16,7 @@ Entries = tuple[tuple[int, int], ...]
 Mask = npt.NDArray[np.bool_]
 
 #: The looks before a breach is believed, as shares of the first step, for as long as they can tell.
-CLOSER = (1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
-#: A breach is seen where it moves an output by so many last digits of numbers near one.
-DIGITS = 8.0
+NEARER = (1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ def persisting(
     look: the slopes at a multiple of the first step. reach: that step, and how far it may grow. y: the output.
     """
     breach, nearest = None, 1.0
-    for by in CLOSER:
+    for by in NEARER:
         known = between(look(by), j)
         if known is None:
             continue

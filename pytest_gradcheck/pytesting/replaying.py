@@ -79,7 +79,7 @@ def _alone(item: Any, body: Any) -> Any:
         __tracebackhide__ = True
         body(fixtures)
 
-    alone.gradcheck_tally = vars_of["gradcheck_tally"]  # type: ignore[attr-defined]
+    alone.gradcheck_tally = vars_of["gradcheck_tally"]  # type: ignore[attr-defined] # functions take attributes
     return alone
 
 

@@ -145,10 +145,10 @@ def as_hypothesis_test(
 
     signature = inspect.signature(function)
     parameter = inspect.Parameter(PARAMETER, inspect.Parameter.KEYWORD_ONLY)
-    body.__signature__ = signature.replace(parameters=_with(signature, parameter))  # type: ignore[attr-defined]
+    body.__signature__ = signature.replace(parameters=_with(signature, parameter))  # type: ignore[attr-defined] # functions take attributes
     del body.__wrapped__
     _explicit_examples(body, given)
-    body._hypothesis_internal_use_settings = _settings_of(function)  # type: ignore[attr-defined]
+    body._hypothesis_internal_use_settings = _settings_of(function)  # type: ignore[attr-defined] # functions take attributes
     test = hypothesis.given(**{PARAMETER: examples(plan)})(body)
     return _concluding(test, run)
 
@@ -307,7 +307,7 @@ def _concluding(test: Callable[..., Any], run: Run) -> Callable[..., Any]:
     def concluded(*args: Any, **kwargs: Any) -> None:
         __tracebackhide__ = True
         # pytest's Hypothesis plugin sets attributes on what it sees, which is this function.
-        test._hypothesis_internal_use_settings = concluded._hypothesis_internal_use_settings  # type: ignore[attr-defined]
+        test._hypothesis_internal_use_settings = concluded._hypothesis_internal_use_settings  # type: ignore[attr-defined] # functions take attributes
         tally.clear()
         try:
             test(*args, **kwargs)
@@ -319,6 +319,6 @@ def _concluding(test: Callable[..., Any], run: Run) -> Callable[..., Any]:
             why = "none was generated, and sizes may be too large for that" if none else str(tally)
             raise GradientInconclusive(f"no example was judged: {why}")
 
-    concluded.gradcheck_tally = tally  # type: ignore[attr-defined]
-    concluded.gradcheck_run = run  # type: ignore[attr-defined]
+    concluded.gradcheck_tally = tally  # type: ignore[attr-defined] # functions take attributes
+    concluded.gradcheck_run = run  # type: ignore[attr-defined] # functions take attributes
     return concluded

@@ -49,7 +49,7 @@ class LayerSuite:
         test_clause.__qualname__ = f"{cls.__qualname__}.test_clause"
         test_clause.__module__ = cls.__module__
         test_clause.__doc__ = f"One clause of {case.name}."
-        cls.test_clause = parametrized([case])(test_clause)  # type: ignore[attr-defined]
+        cls.test_clause = parametrized([case])(test_clause)  # type: ignore[attr-defined] # a suite's own attribute
 
     def case(self, declared: LayerCase) -> LayerCase:
         """The case at run time: layer and inputs come from this instance."""

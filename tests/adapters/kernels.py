@@ -1,7 +1,7 @@
 """Kernels of Triton, for tests on a graphics card; imported where triton is."""
 
 import triton  # type: ignore[import-not-found, unused-ignore] # it comes with torch for CUDA alone
-import triton.language as tl  # type: ignore[import-not-found, unused-ignore]
+import triton.language as tl  # type: ignore[import-not-found, unused-ignore] # it comes with torch for CUDA alone
 
 
 @triton.jit

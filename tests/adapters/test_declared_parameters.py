@@ -80,7 +80,7 @@ def test_a_declared_gradient_that_backward_never_makes_is_none() -> None:
 def test_a_declared_parameter_that_is_not_there(parameters: str, message: str) -> None:
     layer = Attributes()
     if parameters == "size":
-        layer.size = 3  # type: ignore[attr-defined]
+        layer.size = 3  # type: ignore[attr-defined] # any attribute
     with pytest.raises(InvalidInput, match="^" + message + "$"):
         adapt(declare.module(layer, parameters), (normal(4, 3),), {})
 

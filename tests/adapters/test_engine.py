@@ -26,7 +26,7 @@ BAD_TANH = tanh.with_rule("z" if "z" in tanh.rules else next(iter(tanh.rules)), 
 
 def expression(f: object = tanh) -> Node:
     x, W = sources(x=normal(3), W=normal(2, 3))
-    return multiply(f(x), x).named("xfx") if f is not tanh else (tanh(W @ x)).named("score")  # type: ignore[operator]
+    return multiply(f(x), x).named("xfx") if f is not tanh else (tanh(W @ x)).named("score")  # type: ignore[operator] # any function of nodes
 
 
 def test_a_node_is_checked_at_the_values_of_its_sources() -> None:
@@ -50,7 +50,7 @@ def test_a_graph_with_inputs_of_its_own_and_given_ones() -> None:
 @pytest.mark.parametrize("f", [tanh, relu])
 def test_the_lecture_network(f: object) -> None:
     inputs = (normal(3), normal(2, 3), normal(2), normal(2))
-    network = LectureNetwork(f)  # type: ignore[arg-type]
+    network = LectureNetwork(f)  # type: ignore[arg-type] # any function of nodes
     target = adapt(network, inputs, {})
     assert (target.name, [a.name for a in target.arguments]) == ("lecture network", ["x", "W", "b", "u"])
     assert wrong(network, *inputs) == []

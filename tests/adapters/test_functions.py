@@ -29,7 +29,7 @@ class Affine:
 
 
 class Called(Affine):
-    forward = None  # type: ignore[assignment]
+    forward = None  # type: ignore[assignment] # wrong on purpose
 
     def __call__(self, x: Any, W: Any, b: Any) -> Any:
         return Affine.forward(self, x, W, b)
@@ -377,8 +377,8 @@ def test_a_surrogate_needs_a_reason() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: declare.functions(np.sin, 3), "declare.functions got backward=3: give a function"),  # type: ignore[arg-type]
-        (lambda: declare.jacobian(None, np.sin), "declare.jacobian got f=None: give a function"),  # type: ignore[arg-type]
+        (lambda: declare.functions(np.sin, 3), "declare.functions got backward=3: give a function"),  # type: ignore[arg-type] # wrong on purpose
+        (lambda: declare.jacobian(None, np.sin), "declare.jacobian got f=None: give a function"),  # type: ignore[arg-type] # wrong on purpose
     ],
 )
 def test_what_is_declared_must_be_callable(make: Any, message: str) -> None:

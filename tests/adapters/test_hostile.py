@@ -50,7 +50,7 @@ def refuses(*_: Any) -> Any:
 
 class NotCompared(Tanh):
     __eq__ = __ne__ = refuses
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment] # unhashable on purpose
 
 
 class NotCounted(Tanh):

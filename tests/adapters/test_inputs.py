@@ -102,7 +102,7 @@ def test_nested_inputs_are_named_and_rebuilt() -> None:
     assert target.passed_through == (("table['a'][0]", "int, not differentiated"),)
     assert wrong(Nested(), state, table) == []
     for wanted, names in (("state", 2), ("state.c[0]", 1), (1, 1), (["table", 0], 3)):
-        assert len(adapt(Nested(), (state, table), {}, wanted).arguments) == names  # type: ignore[arg-type]
+        assert len(adapt(Nested(), (state, table), {}, wanted).arguments) == names  # type: ignore[arg-type] # a tree of arrays
         assert wrong(Nested(), state, table, wrt=wanted) == []
 
 

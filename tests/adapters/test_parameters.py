@@ -252,7 +252,7 @@ def test_a_parameter_named_as_an_input_is_told_apart() -> None:
 
 def test_a_layer_that_cannot_be_copied_is_checked_and_left_alone() -> None:
     layer = Attributes()
-    layer.lock = threading.Lock()  # type: ignore[attr-defined]
+    layer.lock = threading.Lock()  # type: ignore[attr-defined] # any attribute
     before = layer.W.copy()
     assert wrong(layer, normal(4, 3)) == []
     assert np.array_equal(layer.W, before)

@@ -238,7 +238,7 @@ def torch_function_of_two(factor: float) -> tuple[Any, ...]:
 def torch_module_of_two(factor: float) -> tuple[Any, ...]:
     t = imported("torch")
 
-    class Module(t.torch.nn.Module):  # type: ignore[name-defined]
+    class Module(t.torch.nn.Module):  # type: ignore[name-defined] # torch may be absent
         def forward(self, x: Any, w: Any) -> Any:
             product, total = (t.Scale if factor == 1 else t.WrongScale).apply(x, w, 2)
             return {"product": product, "others": [total, w**2]}

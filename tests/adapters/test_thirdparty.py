@@ -111,7 +111,7 @@ def finished(*arguments: Any) -> Target:
             "returned Unfinished for Tile, which has a int64 array for its argument x, not a float array: return a ",
         ),
         (
-            finished(Argument("x", [1.0])),  # type: ignore[arg-type]
+            finished(Argument("x", [1.0])),  # type: ignore[arg-type] # wrong on purpose
             "returned Unfinished for Tile, which has a list for its argument x, not a float array: return a pytest",
         ),
     ],

@@ -49,7 +49,7 @@ def test_inside_the_bounds_a_wrong_slope_is_found(name: str) -> None:
     f, slope, domain, x = BOUNDED[name]
     for place in range(3):
         factor = np.where(np.arange(3) == place, 1.001, 1.0)
-        wrong = Unary(f, lambda x, factor=factor: factor * slope(x))  # type: ignore[misc]
+        wrong = Unary(f, lambda x, factor=factor: factor * slope(x))  # type: ignore[misc] # a default binds it now
         report = check(wrong, x, domain={"x": domain})
         assert report.verdict == "fail"
         assert report.findings[0].indices == ((place,),)

@@ -213,7 +213,7 @@ def test_even_before_the_first_call_is_through() -> None:
 def test_an_open_check_raises_its_own_error() -> None:
     with pytest.raises(GradientInconclusive, match="Dense: no verdict") as caught:
         assert_gradients(Dense(), *dense_inputs(), max_evaluations=5)
-    assert caught.value.report.verdict == "inconclusive"  # type: ignore[attr-defined]
+    assert caught.value.report.verdict == "inconclusive"  # type: ignore[attr-defined] # it carries its report
 
 
 def test_when_the_budget_ends_what_was_not_covered_is_not_said_to_pass() -> None:

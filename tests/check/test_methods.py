@@ -64,7 +64,7 @@ def test_truncation_at_the_lectures_h_is_no_accusation() -> None:
 def test_every_entry_knows_kinks() -> None:
     x = np.array([0.0, 1.0, -2.0])
     for there, verdict in ((0.0, "pass"), (0.7, "pass"), (1.3, "fail")):
-        layer = Unary(lambda x: np.maximum(x, 0), lambda x, t=there: np.where(x == 0, t, x > 0))  # type: ignore[misc]
+        layer = Unary(lambda x: np.maximum(x, 0), lambda x, t=there: np.where(x == 0, t, x > 0))  # type: ignore[misc] # a default binds it now
         assert check(layer, x, method="every-entry").verdict == verdict
 
 

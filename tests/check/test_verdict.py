@@ -135,7 +135,7 @@ def test_errors_that_cancel_are_found() -> None:
     """Equal and opposite errors leave the sum, the norm and every symmetric direction as they were."""
     for errors in ({3: 0.1, 8: -0.1}, {3: 0.1, 8: 0.1}, {i: 0.1 * (-1.0) ** i for i in range(20)}):
         vector = np.array([errors.get(i, 0.0) for i in range(20)])
-        layer = Unary(np.sin, lambda x, v=vector: np.cos(x) + v)  # type: ignore[misc]
+        layer = Unary(np.sin, lambda x, v=vector: np.cos(x) + v)  # type: ignore[misc] # mypy infers no lambda with a default
         for seed in range(10):
             assert check(layer, normal(20), seed=seed).findings[0].count == len(errors)
 
@@ -150,7 +150,7 @@ def test_a_backward_of_zeros_is_not_accepted_for_a_softmax() -> None:
     x = normal(6)
     assert np.abs(numeric_gradient(lambda x: softmax(x).sum(), x)).max() < 1e-10
     for words in ({}, {"upstream": np.ones(6)}):
-        assert check(Unary(softmax, np.zeros_like), x, **words).verdict == "fail"  # type: ignore[arg-type]
+        assert check(Unary(softmax, np.zeros_like), x, **words).verdict == "fail"  # type: ignore[arg-type] # words of any setting
 
 
 @pytest.mark.parametrize("h", [1e-2, 1e-3, 1e-5, 1e-6])

@@ -240,7 +240,7 @@ class Shared(Square):
 
     def __init__(self, own: bool) -> None:
         if own:
-            self.cache = {}  # type: ignore[misc]
+            self.cache = {}  # type: ignore[misc] # of the class and of the object
 
     def forward(self, x: Array) -> Any:
         self.cache["x"] = x
@@ -254,7 +254,7 @@ class Alias(Shared):
     """The same under the name of the instance."""
 
     def __init__(self, own: bool) -> None:
-        self.cache = {} if own else type(self).cache  # type: ignore[misc]
+        self.cache = {} if own else type(self).cache  # type: ignore[misc] # of the class and of the object
 
 
 @pytest.mark.parametrize("kind", [Shared, Alias])

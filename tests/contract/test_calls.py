@@ -144,7 +144,7 @@ def test_an_output_that_is_no_number_is_refused(returned: Any, words: str) -> No
         arguments = (Argument("x", X),)
 
         def forward(self, values: Sequence[Array]) -> tuple[Array, ...]:
-            return returned  # type: ignore[no-any-return]
+            return returned  # type: ignore[no-any-return] # anything may be returned
 
     with pytest.raises(LayerError) as caught:
         Calls(Nothing()).forward([X])

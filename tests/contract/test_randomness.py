@@ -104,7 +104,7 @@ def test_cycles_and_large_containers_end() -> None:
 
 
 def states() -> list[Any]:
-    return [random.getstate(), np.random.get_state()[1].tolist(), np.random.get_state()[2:]]  # type: ignore[index]
+    return [random.getstate(), np.random.get_state()[1].tolist(), np.random.get_state()[2:]]  # type: ignore[index] # the legacy state is a tuple
 
 
 class Everything:
@@ -115,7 +115,7 @@ class Everything:
         self.raises, self.left = raises, at
 
     def states(self) -> list[Any]:
-        return [self.rng.bit_generator.state, self.plain.getstate(), self.old.get_state()[1].tolist(), *states()]  # type: ignore[index]
+        return [self.rng.bit_generator.state, self.plain.getstate(), self.old.get_state()[1].tolist(), *states()]  # type: ignore[index] # the legacy state is a tuple
 
     def forward(self, x: Array) -> Any:
         self.noise = self.rng.random() + self.plain.random() + self.old.random_sample()

@@ -106,7 +106,7 @@ def test_a_layer_that_raises_elsewhere_is_still_diagnosed() -> None:
 
     evidence = evidence_of(run, u / x, u / (2 * np.sqrt(x)), x, u)
     evidence.outputs = run(x)
-    evidence.target.backward = lambda upstream: (upstream[0] / x,)  # type: ignore[method-assign]
+    evidence.target.backward = lambda upstream: (upstream[0] / x,)  # type: ignore[method-assign] # replaced to be wrong
     first = diagnose(evidence, [finding(evidence)])[0]
     assert first.kind == "local"
     assert evidence.forward_evaluations > 3
@@ -117,7 +117,7 @@ def test_an_earlier_input_is_recognised() -> None:
     before = normal(6, seed=9)
     evidence = evidence_of(np.tanh, u * (1 - np.tanh(before) ** 2), u * (1 - np.tanh(x) ** 2), x, u)
     evidence.outputs, evidence.earlier = (np.tanh(x),), (before,)
-    evidence.target.backward = lambda upstream: (upstream[0] * (1 - np.tanh(before) ** 2),)  # type: ignore[method-assign]
+    evidence.target.backward = lambda upstream: (upstream[0] * (1 - np.tanh(before) ** 2),)  # type: ignore[method-assign] # replaced to be wrong
     first = diagnose(evidence, [finding(evidence)])[0]
     assert (first.kind, first.message) == ("stale", "the derivative of x is taken at an earlier call's input")
 

@@ -45,7 +45,7 @@ def test_one_line_per_check_with_v(run: Run) -> None:
     assert re.fullmatch("test_it.py::test_right #2 Cube +pass" + numbers, lines[1])
     assert re.fullmatch("test_it.py::test_wrong Wrong +fail" + numbers, lines[2])
     # Columns stand under one another.
-    assert len({re.search("pass|fail", line).start() for line in lines}) == 1  # type: ignore[union-attr]
+    assert len({re.search("pass|fail", line).start() for line in lines}) == 1  # type: ignore[union-attr] # each line has one
 
 
 def test_a_failure_that_the_test_expects_is_no_alarm(run: Run, pytester: pytest.Pytester) -> None:
@@ -66,7 +66,7 @@ def test_unexpected(gradcheck):
     gradcheck(Wrong(), X)
 """
     *lines, totals = section(run(source, "-v", "--gradcheck-json=out.json"))
-    assert [re.search("(pass|fail[a-z, ]*?)  ", line)[1] for line in lines] == [  # type: ignore[index]
+    assert [re.search("(pass|fail[a-z, ]*?)  ", line)[1] for line in lines] == [  # type: ignore[index] # each line has one
         "fail, as expected",
         "fail, as expected",
         "pass",

@@ -307,7 +307,7 @@ def test_a_run_without_a_single_example_is_no_pass() -> None:
 
     # What Hypothesis raises where an example takes more numbers than it draws.
     run: Any = SimpleNamespace(tally=marking.Tally())
-    overrun._hypothesis_internal_use_settings = None  # type: ignore[attr-defined]
+    overrun._hypothesis_internal_use_settings = None  # type: ignore[attr-defined] # functions take attributes
     concluded: Any = marking._concluding(overrun, run)
     with pytest.raises(GradientInconclusive, match="no example was judged: none was generated"):
         concluded()

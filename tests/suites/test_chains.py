@@ -172,7 +172,7 @@ def test_of_a_graph_only_what_lies_between_input_and_output_is_checked() -> None
 def test_a_sequential_of_torch() -> None:
     torch = pytest.importorskip("torch")
 
-    class Wrong(torch.autograd.Function):  # type: ignore[misc, name-defined]
+    class Wrong(torch.autograd.Function):  # type: ignore[misc, name-defined] # torch may be absent
         @staticmethod
         def forward(ctx: Any, x: Any) -> Any:
             return x * 2
@@ -181,7 +181,7 @@ def test_a_sequential_of_torch() -> None:
         def backward(ctx: Any, upstream: Any) -> Any:
             return upstream * 3
 
-    class Layer(torch.nn.Module):  # type: ignore[misc, name-defined]
+    class Layer(torch.nn.Module):  # type: ignore[misc, name-defined] # torch may be absent
         def forward(self, x: Any) -> Any:
             return Wrong.apply(x)
 
@@ -218,7 +218,7 @@ def test_a_sequential_of_torch_in_bfloat16_and_with_tuples_between() -> None:
     torch = pytest.importorskip("torch")
     nn = torch.nn
 
-    class First(nn.Module):  # type: ignore[misc, name-defined]
+    class First(nn.Module):  # type: ignore[misc, name-defined] # torch may be absent
         def forward(self, state: Any) -> Any:
             return state[0]
 
@@ -234,7 +234,7 @@ def test_a_sequential_of_torch_in_bfloat16_and_with_tuples_between() -> None:
 def test_the_members_of_a_sequential_inside_another_are_checked_one_by_one() -> None:
     torch = pytest.importorskip("torch")
 
-    class Half(torch.autograd.Function):  # type: ignore[misc, name-defined]
+    class Half(torch.autograd.Function):  # type: ignore[misc, name-defined] # torch may be absent
         @staticmethod
         def forward(ctx: Any, x: Any) -> Any:
             return x * 2
@@ -243,7 +243,7 @@ def test_the_members_of_a_sequential_inside_another_are_checked_one_by_one() -> 
         def backward(ctx: Any, upstream: Any) -> Any:
             return upstream
 
-    class Wrong(torch.nn.Module):  # type: ignore[misc, name-defined]
+    class Wrong(torch.nn.Module):  # type: ignore[misc, name-defined] # torch may be absent
         def forward(self, x: Any) -> Any:
             return Half.apply(x)
 

@@ -77,11 +77,11 @@ def test_the_arguments_of_forward(layer: Any, expected: Arguments | None) -> Non
 def test_the_arguments_of_a_torch_function() -> None:
     torch = pytest.importorskip("torch")
 
-    class WithContext(torch.autograd.Function):  # type: ignore[misc, name-defined]
+    class WithContext(torch.autograd.Function):  # type: ignore[misc, name-defined] # torch may be absent
         @staticmethod
         def forward(ctx: Any, x: Any, w: Any) -> Any: ...
 
-    class Separate(torch.autograd.Function):  # type: ignore[misc, name-defined]
+    class Separate(torch.autograd.Function):  # type: ignore[misc, name-defined] # torch may be absent
         @staticmethod
         def forward(x: Any, w: Any) -> Any: ...
 

@@ -105,7 +105,7 @@ def pytensor_check(layer: Counted, inputs: Inputs, rng: Rng) -> None:
 
     y = layer.forward(*inputs)
 
-    class Back(Op):  # type: ignore[misc, unused-ignore]
+    class Back(Op):  # type: ignore[misc, unused-ignore] # the framework may be absent
         def make_node(self, *args: Any) -> Any:
             return Apply(self, list(args), [a.type() for a in args[1:]])
 
@@ -113,7 +113,7 @@ def pytensor_check(layer: Counted, inputs: Inputs, rng: Rng) -> None:
             for out, g in zip(outs, layer.full_grads(args[1:], args[0]), strict=True):
                 out[0] = g
 
-    class Front(Op):  # type: ignore[misc, unused-ignore]
+    class Front(Op):  # type: ignore[misc, unused-ignore] # the framework may be absent
         def make_node(self, *xs: Any) -> Any:
             return Apply(self, list(map(pt.as_tensor_variable, xs)), [pt.tensor(dtype=str(y.dtype), shape=y.shape)])
 
@@ -135,7 +135,7 @@ def chainer_check(layer: Counted, inputs: Inputs, rng: Rng) -> None:
     import chainer
     from chainer.gradient_check import check_backward
 
-    class Function(chainer.FunctionNode):  # type: ignore[misc, unused-ignore]
+    class Function(chainer.FunctionNode):  # type: ignore[misc, unused-ignore] # the framework may be absent
         def forward(self, xs: Any) -> Any:
             self.retain_inputs(range(len(xs)))
             return (layer.forward(*xs),)
@@ -155,7 +155,7 @@ def tensorflow_check(layer: Counted, inputs: Inputs, rng: Rng) -> None:
 
     y = layer.forward(*inputs)
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator, unused-ignore]
+    @tf.custom_gradient  # type: ignore[untyped-decorator, unused-ignore] # the framework may be absent
     def f(*xs: Any) -> Any:
         def grad(d: Any) -> Any:
             def back(d: Any, *a: Any) -> Any:
