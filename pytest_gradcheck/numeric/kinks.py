@@ -20,7 +20,7 @@ from .ladder import LARGEST
 from .noise import Noise
 from .owned import OwnedRule
 from .scales import Floats, norm, rms
-from .slopes import Breach, Entries, Mask, Slopes, breach_of, grows, persisting
+from .slopes import Breach, Entries, Mask, Slopes, between, breach_of, grows, persisting
 from .stencil import Block, Claim, Stencil, both_sides
 
 #: Step, in units, below which a kink cannot be told from one at the centre itself.
@@ -120,9 +120,9 @@ class KinkRule:
                 entries: Entries = ((i, int(position)),)
                 asked[entries] = self._slopes(entries)
         for entries, slopes in asked.items():
-            self._ask(entries, slopes, gradients, result, single=True)
+            self._ask(entries, slopes, gradients, result)
         for joint in self._joint(arguments, asked):
-            self._ask(joint, self._slopes(joint), gradients, result, single=False)
+            self._ask(joint, self._slopes(joint), gradients, result, [asked[(entry,)] for entry in joint])
         if len(rough) > most:
             self._ask_together(rough, arguments, result)
         else:
@@ -209,11 +209,13 @@ class KinkRule:
         slopes: Slopes,
         gradients: dict[int, list[Floats | None]],
         result: KinkJudgement,
-        single: bool,
+        alone: Sequence[Slopes] = (),
     ) -> None:
+        """alone: the slopes of each of several entries. What each may be off by, their sum may be off by as well."""
         for j, gradient in gradients.items():
             parts = [float(g[p]) for i, p in entries if (g := gradient[i]) is not None]
             declared, rounding = sum(parts), SUMMED * sum(map(abs, parts))
+            rounding += sum(known[2] for each in alone if (known := between(each, j)) is not None)
             result.asked += 1
             size = max(abs(float(slopes.left[j])), abs(float(slopes.right[j])))
             result.reach = max(result.reach, min(1.0, float(slopes.doubt[j]) / size) if size else 0.0)
@@ -221,7 +223,11 @@ class KinkRule:
             if breach is None:
                 continue
             breach = self.looked_closer(entries, j, declared)
-            if breach is not None and breach.size > rounding and (single or not _explained(entries, result.breaches)):
+            if (
+                breach is not None
+                and breach.size > rounding
+                and (not alone or not _explained(entries, result.breaches))
+            ):
                 result.breaches.append(breach)
 
     def _ask_together(self, rough: npt.NDArray[np.intp], arguments: Sequence[int], result: KinkJudgement) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .ladder import LARGEST
 from .noise import DIGITS, DUST, STAIR
 from .scales import Floats
 
@@ -114,8 +115,8 @@ def _is_digits(
 ) -> bool:
     """Whether a breach is gone at a larger step, which moves the output by many last digits of numbers near one.
 
-    An output that does not move at all has digits of numbers of unknown size: then any step at which it moves tells.
-    One that moves by no digit of one, and not in proportion to the step, is a rest.
+    An output that does not move at all has digits of numbers of unknown size: then the first step at which it moves
+    tells, or one not much larger. One that moves by no digit of one, and not in proportion to the step, is a rest.
 
     nearest: the smallest step at which the breach was seen, as a part of the first.
     """
@@ -128,7 +129,10 @@ def _is_digits(
     far = DIGITS * STAIR / breach.size
     if not still and far < nearest * step / 16:
         return False
-    far = min(max(far, step), largest)
+    if still and far > largest:
+        # Nothing that a small entry's own size can move would be seen: it is moved by parts of one as well.
+        largest = max(largest, LARGEST)
+    far, enough = min(max(far, step), largest), np.inf if still else DIGITS * DIGITS * STAIR / breach.size
     while far <= largest:
         slopes = look(far / step)
         known = between(slopes, j)
@@ -139,7 +143,9 @@ def _is_digits(
             gone |= max(abs(known[0] - breach.low), abs(known[1] - breach.high)) > 0.5 * breach.size
         if gone and (moves or not still):
             return True
-        if not still and far > DIGITS * DIGITS * STAIR / breach.size:
+        if moves:
+            enough = min(enough, DIGITS * DIGITS * far)
+        if far > enough:
             return False
         far *= 16 if still else 4
     return False

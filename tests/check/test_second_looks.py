@@ -254,6 +254,36 @@ def test_declared_slopes_that_cancel_along_a_diagonal_leave_rounding() -> None:
     assert verdict(NormThenRelu(1.1), x) == "fail"
 
 
+def divergence(factor: float) -> Made:
+    """Of a softmax from another, row by row; of its two gradients the first is multiplied by the factor."""
+
+    def softmax(x: Array) -> Any:
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
+
+    def run(x: Array, t: Array) -> Any:
+        p, q = softmax(x), softmax(t)
+        return (q * (np.log(q) - np.log(p))).sum(axis=-1)
+
+    def back(u: Array, x: Array, t: Array) -> Any:
+        p, q = softmax(x), softmax(t)
+        ratio = np.log(q) - np.log(p)
+        return factor * u[:, None] * (p - q), u[:, None] * q * (ratio - (q * ratio).sum(axis=-1, keepdims=True))
+
+    return Made(run, back)
+
+
+@pytest.mark.parametrize("entries", [{(2, 3): 2e-8}, {(0, 3): 1e-8, (2, 2): 2e-8}], ids=["together", "alone"])
+def test_nearly_equal_distributions_have_a_divergence_of_last_digits(entries: dict[tuple[int, int], float]) -> None:
+    """Gradients of 1e-9 and a sum of them of 1e-17 lie within what numbers near one leave of them."""
+    x, t = np.zeros((3, 4)), np.zeros((3, 4))
+    for at, value in entries.items():
+        t[at] = value
+    assert verdict(divergence(1.0), x, t) != "fail"
+    t[0] = [0.3, -0.2, 0.1, 0.4]
+    assert verdict(divergence(1.1), x, t) == "fail"
+
+
 @pytest.mark.parametrize("x", [[5.44e-309, 0.5, 1.0, 1.5], [1e-320, 2.0, 3.0, 4.0]])
 def test_gradients_of_the_largest_binary_order_are_grouped(x: list[float]) -> None:
     def root(factor: float) -> Unary:

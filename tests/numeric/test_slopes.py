@@ -82,3 +82,15 @@ def test_the_rest_of_what_cancels_is_gone_at_a_larger_step() -> None:
         return 1e-22 * (t * t) + (1e-30 if t > 0.0 else -1e-30 if t < 0.0 else 0.0)
 
     assert not persists(rest, 1e-25)
+
+
+@pytest.mark.parametrize("largest", [5e-8, LARGEST])
+def test_a_small_entry_is_moved_by_more_than_its_size_where_that_could_not_be_seen(largest: float) -> None:
+    def hidden(t: float) -> float:
+        """-1e-9 t + 0.1 t^2, of which a sum of one shows the last digits alone."""
+        return (1.0 + (0.1 * t * t - 1e-9 * t)) - 1.0
+
+    assert not persists(hidden, -1e-9, largest=largest)
+    assert persists(hidden, -1e-3, largest=largest)
+    # What an entry of this size moves would be seen: that there is a kink farther out excuses nothing.
+    assert persists(lambda t: relu(t - 1e-7), 1.0, largest=5e-8)
