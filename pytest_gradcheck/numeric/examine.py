@@ -56,12 +56,21 @@ class Standing:
         return detection_limit([e.reach + t - e.truncation for e, t in zip(known, left, strict=True)])
 
     @property
+    def size(self) -> float:
+        """How large its entries are: as declared, or as outputs move that a declared accuracy alone excuses."""
+        if self.group.typical > 0.0:
+            return self.group.typical
+        told = [e for e in (self.pilot, *self.draws) if e.finite and e.forgiven > 0.0]
+        excused = [e.gap for e in told if e.gap > e.bar - e.forgiven]
+        return max(excused, default=0.0) / max(1, self.block.size) ** 0.5
+
+    @property
     def hidden(self) -> bool:
         """Whether not even an error of the group's own size, in some of its entries, would have been seen."""
         known = [e.reach for e in (self.pilot, *self.draws) if e.agrees]
-        seen = BLIND * self.group.typical * min(self.group.size, 16) ** 0.5
+        seen = BLIND * self.size * min(self.group.size, 16) ** 0.5
         # Where the forward moves in stairs one draw of several may agree by chance, with a bar as small as its luck.
-        lucky = len(self.draws) > 1 and self.limit > self.group.typical
+        lucky = len(self.draws) > 1 and self.limit > self.size
         return bool((lucky or min(known, default=np.inf) > seen) and seen > 0)
 
     @property
@@ -282,7 +291,9 @@ class Examination:
             for s in standings:
                 if s.settled or s.suspect:
                     continue
-                if draw > 1 and self._spent(allowance, SHARP) and self._sharp_enough(s):
+                # A group of which any error as large as itself would pass has not been looked at enough.
+                enough = self._sharp_enough(s) and (s.limit <= s.size or not self._matters(s))
+                if draw > 1 and self._spent(allowance, SHARP) and enough:
                     continue
                 # What is left over at the end buys a longer ladder: its larger step makes less of the rounding.
                 longer = draw == DRAWS and not self._spent(allowance, SHARP + 1)
@@ -339,7 +350,7 @@ class Examination:
         floor = s.floor or self._argument_floor(s)
         relative = limit / floor if floor > 0 else 0.0
         outcome.covered += s.block.size
-        outcome.still &= s.group.typical == 0.0
+        outcome.still &= s.size == 0.0
         unit = self.stencil.units[i]
         largest_unit = float(np.min(unit[unit > 0], initial=np.inf)) if isinstance(unit, np.ndarray) else unit
         outcome.absolute = max(outcome.absolute, limit / largest_unit)
@@ -363,7 +374,7 @@ class Examination:
         """Whether a group is large enough, beside its argument's gradient and the outputs, that it should be told."""
         outputs = zip(s.claim.upstream, self.stencil.center, strict=True)
         size = math.hypot(*(norm(u * y) for u, y in outputs))
-        return s.group.typical > max(1e-3 * self._argument_floor(s), NEGLIGIBLE * size)
+        return s.size > max(1e-3 * self._argument_floor(s), NEGLIGIBLE * size)
 
     def _look_for_entries(self, s: Standing, outcome: ArgumentOutcome, prober: Prober) -> None:
         left = max(0, LIMIT + self.began - self.meter.forward_evaluations)
@@ -388,7 +399,7 @@ class Examination:
         i, floor = s.block.argument, s.floor or self._argument_floor(s)
         # A block that agrees was asked once: two errors in it may cancel. An entry alone has nothing to cancel with.
         limit = detection_limit([finds.reach]) if finds.reach else 0.0
-        seen = BLIND * s.group.typical * min(s.group.size, 16) ** 0.5
+        seen = BLIND * s.size * min(s.group.size, 16) ** 0.5
         vague = finds.reach > seen
         for m in finds.measured:
             if m.state == "right":
@@ -399,9 +410,9 @@ class Examination:
         unit = self.stencil.unit_of(i, int(s.block.positions()[0])) or 1.0
         outcome.absolute = max(outcome.absolute, limit / unit)
         relative = limit / floor if floor > 0 else 0.0
-        if (vague or relative > 1.0) and s.group.typical > 0 and not self._matters(s):
+        if (vague or relative > 1.0) and s.size > 0 and not self._matters(s):
             outcome.hidden += s.block.size
             return
-        if vague and s.group.typical > 0:
+        if vague and s.size > 0:
             outcome.blind = outcome.blind or "its gradient is smaller than what the noise of the forward hides"
         outcome.relative = max(outcome.relative, relative, self.least)

@@ -36,7 +36,7 @@ def joint_estimate(prober: Prober, claim: Claim, arguments: Sequence[int]) -> Es
     tremble = 2.0 * noise.factor * once
     sigma = amplification(RUNGS) * tremble / (2**0.5 * STEP)
     scale = results[-1].spread / (2 * STEP / 2 ** (RUNGS - 1))
-    truncation += noise.approximate(claim, scale)
     return Estimate(
-        declared, value, truncation, sigma, STEP, RUNGS, scale, tuple(s.bend for s in results), tremble / SIGMAS
-    )
+        declared, value, truncation, sigma, STEP, RUNGS, scale, tuple(s.bend for s in results), tremble / SIGMAS,
+        forgiven=noise.approximate(claim, scale),
+    )  # fmt: skip

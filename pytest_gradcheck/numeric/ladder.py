@@ -49,6 +49,7 @@ class Estimate:
     the function is smooth, a half at a kink.
     scale: size of the change per step before signs cancel, measured or declared, whichever is larger; seen: the
     measured one. tremble: standard deviation of one evaluation of upstream . y, over the outputs that moved.
+    forgiven: what the slope may be off by besides, where the forward declares how accurate it is.
     """
 
     declared: float
@@ -62,11 +63,12 @@ class Estimate:
     tremble: float = 0.0
     seen: float = 0.0
     finite: bool = True
+    forgiven: float = 0.0
 
     @property
     def bar(self) -> float:
         """How far the measured value may be off."""
-        return self.truncation + SIGMAS * self.noise
+        return self.truncation + self.forgiven + SIGMAS * self.noise
 
     @property
     def gap(self) -> float:

@@ -169,12 +169,14 @@ class Prober:
         inputs = moved * self.stencil.input_rounding * 2 ** (rungs - 1) / step
         outputs = amplification(rungs) * tremble / (2**0.5 * step)
         noise = math.hypot(outputs, inputs, shaken)
-        truncation += self.noise.approximate(claim, scale) + self.noise.dust
+        truncation, forgiven = truncation + self.noise.dust, self.noise.approximate(claim, scale)
         bends = tuple(s.bend for s in results)
         seen = results[-1].spread / (2 * step / 2 ** (rungs - 1))
         if not all(map(math.isfinite, (value, truncation, noise, scale))):
             return Estimate(declared, np.nan, np.inf, np.inf, step, rungs, np.nan, (), finite=False)
-        return Estimate(declared, value, truncation, noise, step, rungs, scale, bends, tremble, seen=seen)
+        return Estimate(
+            declared, value, truncation, noise, step, rungs, scale, bends, tremble, seen=seen, forgiven=forgiven
+        )
 
     def _sizes(self, block: Block, claim: Claim) -> tuple[float, float, float]:
         """Norms over the block of gradient x unit, of gradient x entry, and of the rounding of the gradient x unit."""

@@ -79,6 +79,27 @@ def test_a_declared_accuracy_is_a_coarser_sharpness() -> None:
     assert check(heron(20), ROOTS, accuracy=1e-5).sharpness["x"] > 1e-5
 
 
+@pytest.mark.parametrize(
+    "wrong", [0.0, 2.0, -1.0, np.array([1, 1, 1, 1, 1.5, 0.5])], ids=["zero", "two", "sign", "few"]
+)
+@pytest.mark.parametrize("size", [1e-4, 1e-3, 1e-2, 1.0])
+def test_what_a_declared_accuracy_hides_is_not_said_to_be_right(size: float, wrong: Any) -> None:
+    """exp beside zero moves by a part of what its accuracy leaves: a slope of zero would be as good as any."""
+    x, seeds = size * normal(6), range(5)
+    verdicts = [check(Unary(np.exp, lambda x: wrong * np.exp(x)), x, accuracy=1e-5, seed=s).verdict for s in seeds]
+    assert "pass" not in verdicts
+    assert size < 1e-2 or set(verdicts) == {"fail"}
+    right = [check(Unary(np.exp, np.exp), x, accuracy=1e-5, seed=s).verdict for s in seeds]
+    assert "fail" not in right
+    assert size < 1e-2 or set(right) == {"pass"}
+
+
+def test_zero_is_right_where_nothing_moves_though_an_accuracy_is_declared() -> None:
+    x = normal(6)
+    assert check(Unary(lambda x: 0 * x + 1, lambda x: 0 * x), x, accuracy=1e-5).passed
+    assert check(Unary(np.floor, lambda x: 0 * x), x, accuracy=1e-5).passed
+
+
 class Rounded:
     """A quantiser with the straight-through estimator: its backward passes on what comes, times `factor`."""
 
