@@ -62,7 +62,7 @@ class Standing:
             return self.group.typical
         told = [e for e in (self.pilot, *self.draws) if e.finite and e.forgiven > 0.0]
         excused = [e.gap for e in told if e.gap > e.bar - e.forgiven]
-        return max(excused, default=0.0) / max(1, self.block.size) ** 0.5
+        return max(excused, default=0.0) / math.sqrt(max(1, self.block.size))
 
     @property
     def hidden(self) -> bool:
@@ -291,9 +291,7 @@ class Examination:
             for s in standings:
                 if s.settled or s.suspect:
                     continue
-                # A group of which any error as large as itself would pass has not been looked at enough.
-                enough = self._sharp_enough(s) and (s.limit <= s.size or not self._matters(s))
-                if draw > 1 and self._spent(allowance, SHARP) and enough:
+                if draw > 1 and self._spent(allowance, SHARP) and self._told(s):
                     continue
                 # What is left over at the end buys a longer ladder: its larger step makes less of the rounding.
                 longer = draw == DRAWS and not self._spent(allowance, SHARP + 1)
@@ -323,6 +321,10 @@ class Examination:
 
     def _spent(self, allowance: int, rungs: int) -> bool:
         return self.meter.forward_evaluations + 2 * rungs > allowance
+
+    def _told(self, s: Standing) -> bool:
+        """Whether a group was looked at enough: not where any error as large as itself would pass."""
+        return self._sharp_enough(s) and (s.limit <= s.size or not self._matters(s))
 
     def _sharp_enough(self, s: Standing) -> bool:
         return self.asked is None or s.limit <= self.asked * s.floor

@@ -255,6 +255,10 @@ class Stencil:
                     plus = outputs()
             finally:
                 work[p] = kept
+            if len(change) == 1:  # by far the most: an output less costs a few percent of a small forward
+                np.subtract(plus[0], minus[0], change[0])
+                numeric[at] = upstream[0].dot(change[0])
+                continue
             total = 0.0
             for u, y, z, d in zip(upstream, plus, minus, change, strict=True):
                 np.subtract(y, z, out=d)
@@ -271,8 +275,10 @@ class Stencil:
         else:
             self._there = self._there or self.calls.steady(self.work)
             outputs = self._there()
-        if len(outputs) == 1 and outputs[0].shape == self.shapes[0]:
-            return [flat64(outputs[0])]
+        if len(outputs) == 1:
+            y = outputs[0]
+            if y.shape == self.shapes[0]:
+                return [y if y.ndim == 1 and y.dtype is FLOAT64 else flat64(y)]
         shapes = [y.shape for y in outputs]
         if shapes != self.shapes:
             raise ShapeChanged(shapes)
