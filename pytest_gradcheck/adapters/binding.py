@@ -233,7 +233,10 @@ class Bound(Target):
         self.note_coarse(inputs.leaves)
 
     def prepared(self, function: Callable[..., Any], values: Sequence[Array]) -> Callable[[], Sequence[Array]] | None:
-        """Calls of a function at these very arrays, for `steady`; None where its inputs are put together each time."""
+        """Calls of a function at these very arrays, for `steady`; None where its inputs are put together each time.
+
+        Each call gets views of its own, since a layer may ask whether it is given the array that it was given last.
+        """
         if not self.inputs.plain or self.keeps:
             return None
         # No backward follows before another forward: what the last one needs is as large as the layer's own.
@@ -241,7 +244,7 @@ class Bound(Target):
         given, kwargs, name = tuple(values), self.kwargs, self.name
 
         def outputs() -> Sequence[Array]:
-            out = function(*given, **kwargs)
+            out = function(*[value.view() for value in given], **kwargs)
             if type(out) is np.ndarray and out.dtype.kind == "f":
                 return (out,)
             return take_outputs(out, name).arrays

@@ -58,6 +58,10 @@ class TorchTarget(Target):
         self.asked: Sequence[int] | None = None
         #: Whether an input itself is an output (`ctx.mark_dirty`, `relu_`); None before the first forward.
         self.in_place: bool | None = None
+        #: Of the last forward: where gradients arrive, what the layer was given, and what it gave.
+        self.anchors: list[Any] = []
+        self.tensors: list[Any] = []
+        self.outputs: list[Any] = []
 
     def _device(self, inputs: tuple[Any, ...]) -> Any:
         found = (getattr(leaf, "device", None) for _, leaf in tree.leaves(inputs) if not isinstance(leaf, np.ndarray))
@@ -84,6 +88,34 @@ class TorchTarget(Target):
         given = [value.copy() for value in values] if self.in_place else values
         self.anchors, out = self._run(given, self._asked)
         return self._taken(out)
+
+    def steady(self, values: Sequence[Array]) -> Callable[[], Sequence[Array]] | None:
+        """The layer at tensors that share the memory of these very arrays, recorded as in every forward.
+
+        Each call gets tensors of its own, since a layer may remember what it made of the last ones.
+        """
+        torch = need("torch")
+
+        plain = not any(spec.cast is not None or spec.is_complex for spec in self.specs) and not self.keeps
+        if self.in_place is not False or not plain or torch.device(self.device).type != "cpu":
+            return None
+        with torch.enable_grad():
+            entered = [
+                enter(v, spec, i in self._asked)[1] for i, (v, spec) in enumerate(zip(values, self.specs, strict=True))
+            ]
+        if any(tensor.data_ptr() != v.ctypes.data for tensor, v in zip(entered, values, strict=True) if v.size):
+            return None
+        self.anchors, self.tensors, self.outputs = [], [], []
+        alone = self.shown.template is None and self.shown.kinds == ("real",)
+
+        def outputs() -> Sequence[Array]:
+            with torch.enable_grad():
+                out = self._call([tensor.view_as(tensor) for tensor in entered])
+            if alone and type(out) is torch.Tensor and out.is_floating_point() and out.dtype != torch.bfloat16:
+                return (to_numpy(out),)
+            return self._taken(out)
+
+        return outputs
 
     def _first(self, values: Sequence[Array]) -> tuple[Array, ...]:
         """The first forward, which shows whether an input is itself an output.

@@ -270,7 +270,7 @@ class Stencil:
     def outputs(self) -> list[Floats]:
         """Outputs, flat, at the layer's copy as it is now."""
         if self.writes or self.copies:
-            work = [np.array(w) for w in self.work] if self.writes else self.work
+            work = [np.array(w) if self.writes else w.view() for w in self.work]
             outputs: Sequence[Array] = self.calls.forward(work) if self.copies else self.calls.borrowed(work)
         else:
             self._there = self._there or self.calls.steady(self.work)
