@@ -20,7 +20,7 @@ from .ladder import LARGEST
 from .noise import Noise
 from .owned import OwnedRule
 from .scales import Floats, norm, rms
-from .slopes import Breach, Entries, Mask, Slopes, between, breach_of, grows, persisting
+from .slopes import Breach, Entries, Mask, Slopes, between, breach_of, grows, persisting, settled
 from .stencil import Block, Claim, Stencil, both_sides
 
 #: Step, in units, below which a kink cannot be told from one at the centre itself.
@@ -40,7 +40,7 @@ class KinkJudgement:
     """What the rule says: how many outputs are on a kink, where it is broken, whether each of them was asked.
 
     reach: the largest relative error of a slope that would have passed; where only some were asked, also what fits
-    into the room that all together leave.
+    into the room that all together leave. vague: arguments along which some slope tells nothing at any step.
     """
 
     count: int = 0
@@ -48,6 +48,7 @@ class KinkJudgement:
     all_asked: bool = False
     asked: int = 0
     reach: float = 0.0
+    vague: set[int] = field(default_factory=set)
 
 
 def rough_outputs(stencil: Stencil, noise: Noise, block: Block, direction: Direction, step: float) -> list[Mask]:
@@ -118,11 +119,12 @@ class KinkRule:
         for i in arguments:
             for position in self._candidates(i, picked, gradients):
                 entries: Entries = ((i, int(position)),)
-                asked[entries] = self._slopes(entries)
+                asked[entries] = self._settled(entries, picked, gradients, result)
         for entries, slopes in asked.items():
             self._ask(entries, slopes, gradients, result)
         for joint in self._joint(arguments, asked):
-            self._ask(joint, self._slopes(joint), gradients, result, [asked[(entry,)] for entry in joint])
+            slopes = self._settled(joint, picked, gradients, result)
+            self._ask(joint, slopes, gradients, result, [asked[(entry,)] for entry in joint])
         if len(rough) > most:
             self._ask_together(rough, arguments, result)
         else:
@@ -167,6 +169,22 @@ class KinkRule:
                 sets.append(tied)
         return [s for s in dict.fromkeys(sets) if len(s) > 1]
 
+    def _settled(
+        self,
+        entries: Entries,
+        outputs: npt.NDArray[np.intp],
+        gradients: dict[int, list[Floats | None]],
+        result: KinkJudgement,
+    ) -> Slopes:
+        """The slopes along some entries, at steps at which they tell something of these outputs."""
+        declared = np.zeros(sum(y.size for y in self.stencil.center))
+        for j, gradient in gradients.items():
+            declared[j] = sum(float(g[p]) for i, p in entries if (g := gradient[i]) is not None)
+        slopes, left = settled(lambda by: self._slopes(entries, by), self._slopes(entries), declared, outputs)
+        if left.size:
+            result.vague |= {i for i, _ in entries}
+        return slopes
+
     def _slopes(self, entries: Sequence[tuple[int, int]], by: float = 1.0) -> Slopes:
         step = np.full(1, self._step(entries) * by)
         largest = np.full(1, max(abs(self.stencil.flat[i][p]) for i, p in entries))
@@ -194,11 +212,11 @@ class KinkRule:
         )
         return Slopes(l2, r2, doubt, grows(l1, l2, noise), grows(r1, r2, noise))
 
-    def looked_closer(self, entries: Entries, output: int, declared: float) -> Breach | None:
+    def looked_closer(self, entries: Entries, output: int, declared: float, seen: Slopes) -> Breach | None:
         """The breach, if it is one at other steps as well."""
         step = self._step(entries)
         reach, y = (step, step / self.relative * LARGEST), float(np.concatenate(self.stencil.center)[output])
-        return persisting(lambda by: self._slopes(entries, by), output, entries, declared, reach, y)
+        return persisting(lambda by: self._slopes(entries, by), output, entries, declared, reach, y, seen)
 
     def _moved(self, entries: Sequence[tuple[int, int]], t: float) -> Floats:
         return self.stencil.placed([(i, p, self.stencil.flat[i][p] + t) for i, p in entries])
@@ -222,7 +240,7 @@ class KinkRule:
             breach = breach_of(slopes, j, entries, declared)
             if breach is None:
                 continue
-            breach = self.looked_closer(entries, j, declared)
+            breach = self.looked_closer(entries, j, declared, slopes)
             if (
                 breach is not None
                 and breach.size > rounding

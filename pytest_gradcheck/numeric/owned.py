@@ -9,7 +9,7 @@ what one does. That no output answers to another's entries is tried, by moving t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from .ladder import LARGEST
 from .scales import Floats, rms
 from .sharpness import detection_limit
-from .slopes import Breach, Entries, Slopes, outside, persisting
+from .slopes import Breach, Entries, Slopes, outside, persisting, settled
 
 if TYPE_CHECKING:
     from .kinks import KinkJudgement, KinkRule
@@ -189,12 +189,15 @@ class OwnedRule:
         judged = np.flatnonzero((moved.steps > 0.0) & self.on_kink)
         if not judged.size:
             return 0.0
-        declared, slopes = self._declared(moved, owners), self._slopes(moved)
+        declared = self._declared(moved, owners)
+        slopes, left = settled(self._looks(moved), self._slopes(moved), declared, judged)
+        if left.size:
+            result.vague |= set(moved.positions)
         result.asked += judged.size
         bad = judged[outside(slopes, declared)[judged]]
         if bad.size:
             told = {e for b in result.breaches for e in b.entries}
-            seen = self._persisting(moved, bad[:SHOWN].tolist(), declared)
+            seen = self._persisting(moved, bad[:SHOWN].tolist(), declared, slopes)
             result.breaches += [b for b in seen if not told & set(b.entries)]
         if counts:
             self.kinked[judged] |= (np.abs(slopes.right - slopes.left) > slopes.doubt)[judged]
@@ -204,21 +207,25 @@ class OwnedRule:
         doubt = slopes.doubt[judged] / np.maximum(size, floor or 1.0)
         return float(doubt[np.isfinite(doubt)].max(initial=0.0))
 
-    def _persisting(self, moved: Moved, outputs: Sequence[int], declared: Floats) -> list[Breach]:
+    def _persisting(self, moved: Moved, outputs: Sequence[int], declared: Floats, seen: Slopes) -> list[Breach]:
         """The breaches of these outputs that are breaches at other steps as well; one look serves all of them."""
+        look, found = self._looks(moved), []
+        for j in outputs:
+            step = moved.together or float(moved.steps[j])
+            reach = step, step / self.rule.relative * LARGEST if len(outputs) <= FEW else 0.0
+            breach = persisting(look, j, moved.of(j), float(declared[j]), reach, float(self.y0[j]), seen)
+            if breach is not None:
+                found.append(breach)
+        return found
+
+    def _looks(self, moved: Moved) -> Callable[[float], Slopes]:
+        """The slopes along the same move at multiples of its steps."""
 
         @cache
         def look(by: float) -> Slopes:
             return self._slopes(replace(moved, steps=moved.steps * by, together=moved.together * by))
 
-        found = []
-        for j in outputs:
-            step = moved.together or float(moved.steps[j])
-            reach = step, step / self.rule.relative * LARGEST if len(outputs) <= FEW else 0.0
-            breach = persisting(look, j, moved.of(j), float(declared[j]), reach, float(self.y0[j]))
-            if breach is not None:
-                found.append(breach)
-        return found
+        return look
 
     def _declared(self, moved: Moved, owners: Sequence[Owners]) -> Floats:
         """What is declared along the move, per output."""

@@ -132,5 +132,7 @@ class RoughOutputs:
             mine = [b for b in mine if i in blamed or not blamed & {e[0] for e in b.entries}]
             outcome.kinks = replace(judgement, breaches=mine)
             outcome.relative = max(outcome.relative, judgement.reach)
+            if i in judgement.vague:
+                outcome.blind = outcome.blind or "the one-sided slopes where it seems to have kinks do not settle"
             if judgement.all_asked and i in self.waiting:
                 outcome.covered, outcome.still = self.stencil.flat[i].size, False

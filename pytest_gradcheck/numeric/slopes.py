@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from .ladder import LARGEST
 from .noise import DIGITS, DUST, STAIR
 from .scales import Floats
+from .stencil import Index
 
 #: (argument, position) of entries that are moved together.
 Entries = tuple[tuple[int, int], ...]
@@ -18,17 +19,29 @@ Mask = npt.NDArray[np.bool_]
 
 #: The looks before a breach is believed, as shares of the first step, for as long as they can tell.
 NEARER = (1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
+#: One-sided slopes tell nothing where so large a part of them is in doubt, and much where it is no more than FINE.
+VAGUE, FINE = 0.5, 1e-2
+#: Slopes of this part of the largest need not tell anything.
+MINOR = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Slopes:
-    """One-sided slopes of all outputs (flat, concatenated) along one direction, and how far they may be off."""
+    """One-sided slopes of all outputs (flat, concatenated) along one direction, and how far they may be off.
+
+    by: at which multiple of the first step each was formed, 1 where there is none.
+    """
 
     left: Floats
     right: Floats
     doubt: Floats
     left_jumps: Mask
     right_jumps: Mask
+    by: Floats | None = None
+
+    def nearness(self, j: int) -> float:
+        """The multiple of the first step at which the slopes of output j were formed."""
+        return 1.0 if self.by is None else float(self.by[j])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,45 @@ class Breach:
 def grows(whole: Floats, half: Floats, noise: Floats) -> Mask:
     """Whether a one-sided slope grows as the step falls: there is a jump on that side."""
     return np.asarray((np.abs(half) > 1.3 * np.abs(whole) + 4 * noise) & (np.abs(half - whole) > 0.1 * np.abs(half)))
+
+
+def _in_doubt(slopes: Slopes, declared: Floats, least: float) -> Floats:
+    """How large a part of each slope is in doubt; all of it where both sides jump, nothing of those below `least`."""
+    sides = ((slopes.left, slopes.left_jumps), (slopes.right, slopes.right_jumps))
+    left, right = (np.where(jumps, 0.0, np.abs(slope)) for slope, jumps in sides)
+    size = np.maximum(np.maximum(left, right), np.abs(declared))
+    part = slopes.doubt / np.where(size > 0.0, size, 1.0)
+    part[slopes.left_jumps & slopes.right_jumps] = np.inf
+    part[size <= least] = 0.0
+    return part
+
+
+def settled(look: Callable[[float], Slopes], slopes: Slopes, declared: Floats, outputs: Index) -> tuple[Slopes, Index]:
+    """The slopes, at a nearer step for outputs of which they tell more there; and outputs of which they tell nothing.
+
+    A kink has slopes of its own however near one looks; what bends or oscillates within the step has others there.
+
+    look: the slopes at a multiple of the first step. declared: per output. outputs: those that are asked about.
+    """
+    least = MINOR * float(np.abs(declared[outputs]).max(initial=0.0))
+    part = _in_doubt(slopes, declared, least)
+    for by in NEARER:
+        if not (part[outputs] > FINE).any():
+            break
+        closer = look(by)
+        there = _in_doubt(closer, declared, least)
+        better = outputs[(part[outputs] > FINE) & (there[outputs] < part[outputs])]
+        slopes, part[better] = _taken(slopes, closer, by, better), there[better]
+    return slopes, outputs[part[outputs] > VAGUE]
+
+
+def _taken(slopes: Slopes, closer: Slopes, by: float, outputs: Index) -> Slopes:
+    ones = np.ones(slopes.doubt.size)
+    slopes, closer = replace(slopes, by=ones if slopes.by is None else slopes.by), replace(closer, by=by * ones)
+    parts = {field.name: np.array(getattr(slopes, field.name)) for field in fields(Slopes)}
+    for name, part in parts.items():
+        part[outputs] = getattr(closer, name)[outputs]
+    return Slopes(**parts)
 
 
 def between(slopes: Slopes, j: int) -> tuple[float, float, float] | None:
@@ -83,7 +135,13 @@ def _breach(known: tuple[float, float, float], entries: Entries, declared: float
 
 
 def persisting(
-    look: Callable[[float], Slopes], j: int, entries: Entries, declared: float, reach: tuple[float, float], y: float
+    look: Callable[[float], Slopes],
+    j: int,
+    entries: Entries,
+    declared: float,
+    reach: tuple[float, float],
+    y: float,
+    seen: Slopes | None = None,
 ) -> Breach | None:
     """The breach of output j as it is much closer; None where it is none at some step at which it would be seen.
 
@@ -91,9 +149,13 @@ def persisting(
     which the output takes the difference: then a step across many digits shows what they follow.
 
     look: the slopes at a multiple of the first step. reach: that step, and how far it may grow. y: the output.
+    seen: the slopes of the breach. Those at a nearer step than the first tell more than any between the two.
     """
-    breach, nearest = None, 1.0
-    for by in NEARER:
+    nearest = 1.0 if seen is None else seen.nearness(j)
+    breach = None if seen is None or nearest == 1.0 else breach_of(seen, j, entries, declared)
+    # What was chosen for being in the least doubt is not outdone by what rounding makes of nearer slopes.
+    solid = breach is not None
+    for by in [by for by in NEARER if by < nearest]:
         known = between(look(by), j)
         if known is None:
             continue
@@ -103,7 +165,7 @@ def persisting(
                 return None
             nearest = by
         # A look that cannot tell a breach is no reason to overlook that there is none.
-        elif max(known[0] - declared, declared - known[1]) <= 0.05 * breach.size:
+        elif not solid and max(known[0] - declared, declared - known[1]) <= 0.05 * breach.size:
             return None
         if known[2] > 10 * breach.size:
             break

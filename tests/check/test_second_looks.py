@@ -10,7 +10,7 @@ import pytest
 
 from pytest_gradcheck import Report, check, domain
 from pytest_gradcheck.claims import shifted
-from tests.check.layers import Array, Unary
+from tests.check.layers import Array, Unary, normal
 from tests.check.test_hard_values import Made
 
 F = np.float32
@@ -252,6 +252,46 @@ def test_declared_slopes_that_cancel_along_a_diagonal_leave_rounding() -> None:
     x = np.cos(np.arange(12.0)).reshape(3, 4)
     assert verdict(NormThenRelu(), x) == "pass"
     assert verdict(NormThenRelu(1.1), x) == "fail"
+
+
+@pytest.mark.parametrize("factor", [1.3, 1.03, 0.7])
+def test_what_bends_within_the_step_of_the_kink_rule_is_looked_at_nearer(factor: float) -> None:
+    """A step of 2e-8 among numbers of 1e8 is two, a third of a period: slopes there excuse anything."""
+
+    def sine(wrong: Any) -> Unary:
+        return Unary(lambda x: np.sin(x), lambda x: wrong * np.cos(x))
+
+    one, verdicts = np.array([1.0, 1.0, factor, 1.0, 1.0]), []
+    for seed in range(4):
+        x = 1e8 + normal(5, seed=seed)
+        assert verdict(sine(1.0), x, seed=seed) == "pass"
+        verdicts.append(verdict(sine(one), x, seed=seed))
+    # A second opinion, with another upstream and step, cannot always confirm it there.
+    assert "pass" not in verdicts
+    assert verdicts.count("fail") >= 2
+
+
+@pytest.mark.parametrize("factor", [1.3, 1.06])
+def test_a_chaotic_recurrence_has_its_slopes_below_that_step(factor: float) -> None:
+    def steps(x: Array) -> list[Array]:
+        found = [x]
+        for _ in range(12):
+            found.append(3.7 * found[-1] * (1 - found[-1]))
+        return found
+
+    def chaos(wrong: Any) -> Made:
+        def back(u: Array, x: Array) -> Any:
+            for at in reversed(steps(x)[:-1]):
+                u = u * 3.7 * (1 - 2 * at)
+            return (wrong * u,)
+
+        return Made(lambda x: steps(x)[-1], back)
+
+    one = np.array([1.0, 1.0, 1.0, factor])
+    for seed in range(6):
+        x = np.array([1.0, 0.0, 1.0, 1.0])
+        assert verdict(chaos(1.0), x, seed=seed) == "pass"
+        assert verdict(chaos(one), x, seed=seed) == "fail"
 
 
 def divergence(factor: float) -> Made:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pytest_gradcheck.numeric.slopes import Slopes, grows, persisting
+from pytest_gradcheck.numeric.slopes import Slopes, grows, persisting, settled
 
 STEP, LARGEST = 2e-8, 0.3
 
@@ -94,3 +94,39 @@ def test_a_small_entry_is_moved_by_more_than_its_size_where_that_could_not_be_se
     assert persists(hidden, -1e-3, largest=largest)
     # What an entry of this size moves would be seen: that there is a kink farther out excuses nothing.
     assert persists(lambda t: relu(t - 1e-7), 1.0, largest=5e-8)
+
+
+def at(f: Callable[[float], float], declared: float, noise: float = 0.0) -> tuple[Slopes, int]:
+    """The slopes of f at zero where they settle, and how many outputs (of one) they tell nothing of."""
+    look = looks(f, noise)
+    slopes, left = settled(look, look(1.0), np.array([declared]), np.array([0]))
+    return slopes, left.size
+
+
+def test_what_oscillates_within_the_step_has_slopes_nearer() -> None:
+    def wave(t: float) -> float:
+        return 1e-9 * float(np.sin(t / 1e-9))
+
+    assert looks(wave)(1.0).doubt[0] > 0.05
+    slopes, left = at(wave, 1.3)
+    assert slopes.left[0] == pytest.approx(1.0, rel=1e-2)
+    assert slopes.right[0] == pytest.approx(1.0, rel=1e-2)
+    assert (left, slopes.nearness(0) < 1.0) == (0, True)
+    for declared, told in ((1.3, True), (1.0, False)):
+        seen, _ = at(wave, declared)
+        found = persisting(looks(wave), 0, ((0, 0),), declared, (STEP, LARGEST), 0.0, seen)
+        assert (found is not None) == told
+
+
+def test_a_kink_keeps_the_step_of_the_rule() -> None:
+    slopes, left = at(relu, 0.5)
+    assert (slopes.left[0], slopes.right[0], left, slopes.nearness(0)) == (0.0, 1.0, 0, 1.0)
+
+
+def test_what_settles_at_no_step_tells_nothing() -> None:
+    def rough(t: float) -> float:
+        return float(np.sqrt(abs(t)) * np.sin(np.log(abs(t) + 1e-300) * 9.0)) if t else 0.0
+
+    assert at(rough, 1.0)[1] == 1
+    assert at(lambda t: 1.0 + t, 1.0, noise=1e-6)[1] == 1, "hidden by noise at every step"
+    assert at(lambda t: 0.0 * t, 0.0, noise=1e-6)[1] == 0, "nothing is declared and nothing moves"
