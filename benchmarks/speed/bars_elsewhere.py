@@ -79,6 +79,26 @@ def on_device(where: str, entries: int, rounds: int = 5) -> Iterator[Line]:
     upstream, name = torch.ones_like(x), torch.cuda.get_device_name() if where == "cuda" else where
     calls = partial(_bare, torch.tanh, x, upstream)
     yield from _over(f"torch on {name}", entries, declare.torch(torch.tanh), x, calls, rounds)
+    if where == "cuda":
+        yield _held_there(entries, x)
+
+
+def _held_there(entries: int, x: Any) -> Line:
+    import torch
+
+    from pytest_gradcheck import check, declare
+
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    report = check(declare.torch(torch.tanh), x)
+    held = (torch.cuda.max_memory_allocated() - before) / (8 * entries)
+    left = (torch.cuda.memory_allocated() - before) / (8 * entries)
+    return (
+        f"memory there at {entries:.0e}, beyond inputs",
+        f"{held:.1f} arrays, {left:.1f} left",
+        "(no bar)",
+        report.passed,
+    )
 
 
 def of_jax(where: str, entries: int, rounds: int = 5) -> Iterator[Line]:
