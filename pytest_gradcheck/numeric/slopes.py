@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -68,12 +69,24 @@ def grows(whole: Floats, half: Floats, noise: Floats) -> Mask:
     return np.asarray((np.abs(half) > 1.3 * np.abs(whole) + 4 * noise) & (np.abs(half - whole) > 0.1 * np.abs(half)))
 
 
+def _doubt(slopes: Slopes) -> Floats:
+    """How far slopes may be off; where one side jumps, what it does is no doubt about the other."""
+    one = slopes.left_jumps ^ slopes.right_jumps
+    other = np.abs(np.where(slopes.left_jumps, slopes.right, slopes.left))
+    return np.where(one, np.minimum(slopes.doubt, _other_side(other)), slopes.doubt)
+
+
+def _other_side(size: Any) -> Any:
+    """The most that a slope of this size is said to be off by, beside a side that jumps."""
+    return 0.1 * size + 1e-6
+
+
 def _in_doubt(slopes: Slopes, declared: Floats, least: float) -> Floats:
     """How large a part of each slope is in doubt; all of it where both sides jump, nothing of those below `least`."""
     sides = ((slopes.left, slopes.left_jumps), (slopes.right, slopes.right_jumps))
     left, right = (np.where(jumps, 0.0, np.abs(slope)) for slope, jumps in sides)
     size = np.maximum(np.maximum(left, right), np.abs(declared))
-    part = slopes.doubt / np.where(size > 0.0, size, 1.0)
+    part = _doubt(slopes) / np.where(size > 0.0, size, 1.0)
     part[slopes.left_jumps & slopes.right_jumps] = np.inf
     part[size <= least] = 0.0
     return part
@@ -120,7 +133,7 @@ def between(slopes: Slopes, j: int) -> tuple[float, float, float] | None:
     if not sides or not np.isfinite(sides).all():
         return None
     doubt = float(slopes.doubt[j])
-    return min(sides), max(sides), min(doubt, 0.1 * abs(sides[0]) + 1e-6) if len(sides) == 1 else doubt
+    return min(sides), max(sides), min(doubt, _other_side(abs(sides[0]))) if len(sides) == 1 else doubt
 
 
 def breach_of(slopes: Slopes, j: int, entries: Entries, declared: float) -> Breach | None:
@@ -218,7 +231,6 @@ def outside(slopes: Slopes, declared: Floats) -> Mask:
     left = [np.where(slopes.left_jumps, bad, slopes.left) for bad in (np.inf, -np.inf)]
     right = [np.where(slopes.right_jumps, bad, slopes.right) for bad in (np.inf, -np.inf)]
     low, high = np.minimum(left[0], right[0]), np.maximum(left[1], right[1])
-    one = slopes.left_jumps ^ slopes.right_jumps
-    doubt = np.where(one, np.minimum(slopes.doubt, 0.1 * np.abs(low) + 1e-6), slopes.doubt)
+    doubt = _doubt(slopes)
     told = np.isfinite(low) & np.isfinite(high)
     return np.asarray(told & ((declared < low - doubt) | (declared > high + doubt)))
