@@ -97,10 +97,10 @@ class RoughOutputs:
         if claim.gradients[i] is None:
             return
         prober = Prober(self.stencil, self.noise, self.prober.seed, self.nearest / 2, self.nearest / 2)
-        s = self.whole.standing(block, claim, prober)
-        if s.pilot.finite and not s.pilot.agrees:
-            s.suspect = True
-        self.whole.settle(s, prober)
+        # By groups: among entries a million times larger nothing would be seen of a small one.
+        for s in self.whole.standings_of(i, claim, prober):
+            s.suspect = s.pilot.finite and not s.pilot.agrees
+            self.whole.settle(s, prober)
 
     def note(self, i: int, positions: Sequence[int]) -> None:
         """Remember the outputs that stand on a kink when one of these entries moves."""

@@ -271,6 +271,29 @@ def test_what_bends_within_the_step_of_the_kink_rule_is_looked_at_nearer(factor:
     assert verdicts.count("fail") >= 2
 
 
+@pytest.mark.parametrize("factor", [1.1, 2.0])
+def test_a_small_entry_is_not_lost_among_large_ones_where_outputs_seem_rough(factor: float) -> None:
+    """Near zero the focal loss is looked at in a small neighbourhood, there too each entry beside its kind."""
+
+    def sigmoid(x: Array) -> Any:
+        return 1 / (1 + np.exp(-x))
+
+    def focal(wrong: Any) -> Made:
+        def back(u: Array, x: Array) -> Any:
+            p = sigmoid(x)
+            return (wrong * u * (2 * (1 - p) ** 2 * p * np.log(p) - (1 - p) ** 3),)
+
+        return Made(lambda x: -((1 - sigmoid(x)) ** 2) * np.log(sigmoid(x)), back)
+
+    x = np.array([-17.9192394, -1.533e-4, 5.7766e-5, 1.78397202, 23.8148639, -2.03166e-4, 2.32132e-4, 0.893332386])
+    one = np.array([1, 1, 1, 1, 1, 1, factor, 1])
+    seeds = 102853245, 0, 1, 2, 3, 4
+    assert [verdict(focal(1.0), x, seed=seed) for seed in seeds] == ["pass"] * len(seeds)
+    wrong = [verdict(focal(one), x, seed=seed) for seed in seeds]
+    assert "pass" not in wrong
+    assert wrong.count("fail") >= 2
+
+
 @pytest.mark.parametrize("factor", [1.3, 1.06])
 def test_a_chaotic_recurrence_has_its_slopes_below_that_step(factor: float) -> None:
     def steps(x: Array) -> list[Array]:
@@ -321,7 +344,9 @@ def test_nearly_equal_distributions_have_a_divergence_of_last_digits(entries: di
         t[at] = value
     assert verdict(divergence(1.0), x, t) != "fail"
     t[0] = [0.3, -0.2, 0.1, 0.4]
-    assert verdict(divergence(1.1), x, t) == "fail"
+    wrong = [verdict(divergence(1.1), x, t, seed=seed) for seed in range(4)]
+    assert "fail" in wrong
+    assert "pass" not in wrong
 
 
 @pytest.mark.parametrize("x", [[5.44e-309, 0.5, 1.0, 1.5], [1e-320, 2.0, 3.0, 4.0]])
