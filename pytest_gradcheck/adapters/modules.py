@@ -323,7 +323,7 @@ def _declared_places(layer: Any, parameters: Any, gradients: Any) -> list[Place]
 def _declared_gradient(name: str, gradients: Any, position: int, number: int) -> str | None:
     """Where the gradient of one parameter is said to be; InvalidInput where that is not said of all of them."""
     if gradients is None or gradients == "returned":
-        return gradients  # type: ignore[no-any-return] # what the layer returned
+        return gradients  # type: ignore[no-any-return] # None or the one word
     if isinstance(gradients, str):
         gradients = [gradients]
     if isinstance(gradients, dict):

@@ -189,15 +189,15 @@ class OwnedRule:
         judged = np.flatnonzero((moved.steps > 0.0) & self.on_kink)
         if not judged.size:
             return 0.0
-        declared = self._declared(moved, owners)
-        slopes, left = settled(self._looks(moved), self._slopes(moved), declared, judged)
+        declared, look = self._declared(moved, owners), self._looks(moved)
+        slopes, left = settled(look, self._slopes(moved), declared, judged)
         if left.size:
             result.vague |= set(moved.positions)
         result.asked += judged.size
         bad = judged[outside(slopes, declared)[judged]]
         if bad.size:
             told = {e for b in result.breaches for e in b.entries}
-            seen = self._persisting(moved, bad[:SHOWN].tolist(), declared, slopes)
+            seen = self._persisting(moved, bad[:SHOWN].tolist(), declared, slopes, look)
             result.breaches += [b for b in seen if not told & set(b.entries)]
         if counts:
             self.kinked[judged] |= (np.abs(slopes.right - slopes.left) > slopes.doubt)[judged]
@@ -207,9 +207,11 @@ class OwnedRule:
         doubt = slopes.doubt[judged] / np.maximum(size, floor or 1.0)
         return float(doubt[np.isfinite(doubt)].max(initial=0.0))
 
-    def _persisting(self, moved: Moved, outputs: Sequence[int], declared: Floats, seen: Slopes) -> list[Breach]:
+    def _persisting(
+        self, moved: Moved, outputs: Sequence[int], declared: Floats, seen: Slopes, look: Callable[[float], Slopes]
+    ) -> list[Breach]:
         """The breaches of these outputs that are breaches at other steps as well; one look serves all of them."""
-        look, found = self._looks(moved), []
+        found = []
         for j in outputs:
             step = moved.together or float(moved.steps[j])
             reach = step, step / self.rule.relative * LARGEST if len(outputs) <= FEW else 0.0
@@ -219,7 +221,7 @@ class OwnedRule:
         return found
 
     def _looks(self, moved: Moved) -> Callable[[float], Slopes]:
-        """The slopes along the same move at multiples of its steps."""
+        """The slopes along the same move at multiples of its steps, each formed once."""
 
         @cache
         def look(by: float) -> Slopes:

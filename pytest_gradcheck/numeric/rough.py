@@ -99,7 +99,7 @@ class RoughOutputs:
         prober = Prober(self.stencil, self.noise, self.prober.seed, self.nearest / 2, self.nearest / 2)
         # By groups: among entries a million times larger nothing would be seen of a small one.
         for s in self.whole.standings_of(i, claim, prober):
-            s.suspect = s.pilot.finite and not s.pilot.agrees
+            s.suspect = not s.pilot.agrees
             self.whole.settle(s, prober)
 
     def note(self, i: int, positions: Sequence[int]) -> None:
