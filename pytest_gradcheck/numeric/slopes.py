@@ -24,6 +24,8 @@ NEARER = (1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
 VAGUE, FINE = 0.5, 1e-2
 #: Slopes of this part of the largest need not tell anything.
 MINOR = 1e-3
+#: A jump has a slope so many times that of the other side, at the least.
+STEEP = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +73,14 @@ def grows(whole: Floats, half: Floats, noise: Floats) -> Mask:
 
 def _doubt(slopes: Slopes) -> Floats:
     """How far slopes may be off; where one side jumps, what it does is no doubt about the other."""
-    one = slopes.left_jumps ^ slopes.right_jumps
-    other = np.abs(np.where(slopes.left_jumps, slopes.right, slopes.left))
-    return np.where(one, np.minimum(slopes.doubt, _other_side(other)), slopes.doubt)
+    one, left, right = slopes.left_jumps ^ slopes.right_jumps, np.abs(slopes.left), np.abs(slopes.right)
+    jump, other = np.where(slopes.left_jumps, left, right), np.where(slopes.left_jumps, right, left)
+    return np.where(one, _beside(jump, other, slopes.doubt), slopes.doubt)
 
 
-def _other_side(size: Any) -> Any:
-    """The most that a slope of this size is said to be off by, beside a side that jumps."""
-    return 0.1 * size + 1e-6
+def _beside(jump: Any, size: Any, doubt: Any) -> Any:
+    """How far a slope of this size may be off, beside one that grows like a jump and is larger by far."""
+    return np.where(jump >= STEEP * size, np.minimum(doubt, 0.1 * size + 1e-6), doubt)
 
 
 def _in_doubt(slopes: Slopes, declared: Floats, least: float) -> Floats:
@@ -132,8 +134,10 @@ def between(slopes: Slopes, j: int) -> tuple[float, float, float] | None:
     ]
     if not sides or not np.isfinite(sides).all():
         return None
-    doubt = float(slopes.doubt[j])
-    return min(sides), max(sides), min(doubt, _other_side(abs(sides[0]))) if len(sides) == 1 else doubt
+    doubt, steepest = float(slopes.doubt[j]), max(abs(float(slopes.left[j])), abs(float(slopes.right[j])))
+    if len(sides) == 1:
+        doubt = float(_beside(steepest, abs(sides[0]), doubt))
+    return min(sides), max(sides), doubt
 
 
 def breach_of(slopes: Slopes, j: int, entries: Entries, declared: float) -> Breach | None:
@@ -166,8 +170,8 @@ def persisting(
     """
     nearest = 1.0 if seen is None else seen.nearness(j)
     breach = None if seen is None or nearest == 1.0 else breach_of(seen, j, entries, declared)
-    # What was chosen for being in the least doubt is not outdone by what rounding makes of nearer slopes.
-    solid = breach is not None
+    # Slopes of their own, chosen for being in the least doubt, are not outdone by what rounding makes of nearer ones.
+    solid = breach is not None and breach.doubt <= VAGUE * max(abs(breach.low), abs(breach.high))
     for by in [by for by in NEARER if by < nearest]:
         known = between(look(by), j)
         if known is None:
