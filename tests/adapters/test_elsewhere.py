@@ -5,7 +5,6 @@ On machines without a device arrays in this process's memory are treated as if t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -130,20 +129,6 @@ def said(report: Report) -> tuple[Any, ...]:
     """What must not depend on where arrays live: all but the last digits of sums."""
     findings = [(f.kind, f.argument, f.indices, f.count, f.message) for f in report.findings]
     return report.verdict, findings, report.forward_evaluations, report.backward_calls, report.notes
-
-
-@pytest.fixture
-def stencils(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Stencil]]:
-    """The stencils that are made meanwhile, of the kinds that are made by themselves."""
-    made: list[Stencil] = []
-    start = Stencil.__init__
-
-    def seen(self: Stencil, *arguments: Any) -> None:
-        made.append(self)
-        start(self, *arguments)
-
-    monkeypatch.setattr(Stencil, "__init__", seen)
-    yield made
 
 
 @pytest.fixture

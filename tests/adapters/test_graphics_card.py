@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,20 +18,6 @@ from tests.numeric.places import Travels
 
 torch = pytest.importorskip("torch", reason="needs the extra pytest-gradcheck[torch]")
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device on this machine")
-
-
-@pytest.fixture
-def stencils(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Stencil]]:
-    """The stencils that are made meanwhile."""
-    made: list[Stencil] = []
-    start = Stencil.__init__
-
-    def seen(self: Stencil, *arguments: Any) -> None:
-        made.append(self)
-        start(self, *arguments)
-
-    monkeypatch.setattr(Stencil, "__init__", seen)
-    yield made
 
 
 # ---------------------------------------------------------------- torch
