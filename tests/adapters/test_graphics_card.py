@@ -13,10 +13,12 @@ from pytest_gradcheck.adapters.torch import TorchTarget
 from pytest_gradcheck.numeric.device import DeviceStencil
 from pytest_gradcheck.numeric.stencil import Stencil
 from tests.adapters.differences import normal
-from tests.adapters.test_elsewhere import CASES, MANY, Function, OneWrong, Tanh, Writing, tensor
 from tests.numeric.places import Travels
 
 torch = pytest.importorskip("torch", reason="needs the extra pytest-gradcheck[torch]")
+
+from tests.adapters.test_elsewhere import CASES, MANY, Function, OneWrong, Tanh, Writing, tensor  # noqa: E402 # it skips itself without torch
+
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device on this machine")
 
 
