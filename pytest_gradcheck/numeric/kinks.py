@@ -210,7 +210,7 @@ class KinkRule:
         doubt = (
             noise + 1.5 * np.maximum(np.abs(r2 - r1), np.abs(l2 - l1)) + 2.0**-48 * np.maximum(np.abs(r2), np.abs(l2))
         )
-        return Slopes(l2, r2, doubt, grows(l1, l2, noise), grows(r1, r2, noise))
+        return Slopes(l2, r2, doubt, noise, grows(l1, l2, noise), grows(r1, r2, noise))
 
     def looked_closer(self, entries: Entries, output: int, declared: float, seen: Slopes) -> Breach | None:
         """The breach, if it is one at other steps as well."""

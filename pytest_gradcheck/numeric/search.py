@@ -263,7 +263,8 @@ class Search:
         """Whether an entry that seems wrong is right at smaller steps, where its slope is what a derivative is.
 
         At a step far beyond the function's own scale what is measured may seem to converge, by chance or because the
-        function is smooth there. It is looked at down to where the rounding would hide the gap.
+        function is smooth there. It is looked at down to where the rounding would hide the gap. Slopes that grow as the
+        step falls are no slopes yet: outputs oscillate within it, and what seems to be rounding is more of that.
 
         rests: by how much each output changes where the inputs change in their last digits. A gap that is no more than
         that, in the outputs that the entry moves (in all where it moves none), is none: they are the rest of larger
@@ -282,12 +283,13 @@ class Search:
         if still:
             return self._moves_farther(block, claim, direction, first)
         while step > 1e-14:
-            closer = self.prober.ladder(block, claim, direction, step, PILOT)
-            if not closer.finite or SIGMAS * closer.noise > first.gap / 4:
+            closer = self.prober.pilot(block, claim, step=step)
+            growing = closer.seen > DIGITS * first.seen
+            if not closer.finite or (SIGMAS * closer.noise > first.gap / 4 and not growing):
                 return False
             if closer.seen > 0.0 and closer.gap <= closer.bar <= first.gap / 4:
                 return True
-            step /= CLOSER
+            step /= DIGITS if growing else CLOSER
         return False
 
     def _moves_farther(self, block: Block, claim: Claim, direction: Direction, first: Estimate) -> bool:

@@ -32,12 +32,14 @@ STEEP = 4.0
 class Slopes:
     """One-sided slopes of all outputs (flat, concatenated) along one direction, and how far they may be off.
 
+    noise: what rounding alone makes of them, a part of the doubt.
     by: at which multiple of the first step each was formed, 1 where there is none.
     """
 
     left: Floats
     right: Floats
     doubt: Floats
+    noise: Floats
     left_jumps: Mask
     right_jumps: Mask
     by: Floats | None = None
@@ -102,15 +104,28 @@ def settled(look: Callable[[float], Slopes], slopes: Slopes, declared: Floats, o
     look: the slopes at a multiple of the first step. declared: per output. outputs: those that are asked about.
     """
     least = MINOR * float(np.abs(declared[outputs]).max(initial=0.0))
-    part = _in_doubt(slopes, declared, least)
+    part, fresh = _in_doubt(slopes, declared, least), np.zeros(slopes.doubt.size, bool)
     for by in NEARER:
-        if not (part[outputs] > FINE).any():
+        if not ((part > FINE) | fresh)[outputs].any():
             break
         closer = look(by)
         there = _in_doubt(closer, declared, least)
+        # Half of a step may agree with it by chance, where the step is some periods of what oscillates.
+        part[fresh & ~_holds(slopes, closer)] = np.inf
         better = outputs[(part[outputs] > FINE) & (there[outputs] < part[outputs])]
         slopes, part[better] = _taken(slopes, closer, by, better), there[better]
-    return slopes, outputs[part[outputs] > VAGUE]
+        fresh[:] = False
+        fresh[better] = True
+    doubt = np.where(np.isinf(part), np.inf, slopes.doubt)
+    return replace(slopes, doubt=doubt), outputs[part[outputs] > VAGUE]
+
+
+def _holds(slopes: Slopes, closer: Slopes) -> Mask:
+    """Whether slopes are what a nearer step shows as well, but for its rounding and for sides that jump."""
+    left = np.abs(closer.left - slopes.left) <= slopes.doubt + closer.noise
+    right = np.abs(closer.right - slopes.right) <= slopes.doubt + closer.noise
+    left, right = left | (slopes.left_jumps & closer.left_jumps), right | (slopes.right_jumps & closer.right_jumps)
+    return np.asarray(left & right)
 
 
 def _taken(slopes: Slopes, closer: Slopes, by: float, outputs: Index) -> Slopes:

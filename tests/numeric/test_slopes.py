@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pytest_gradcheck.numeric.slopes import Slopes, grows, persisting, settled
+from pytest_gradcheck.numeric.slopes import FINE, Slopes, grows, persisting, settled
 
 STEP, LARGEST = 2e-8, 0.3
 
@@ -20,7 +20,7 @@ def looks(f: Callable[[float], float], noise: float = 0.0) -> Callable[[float], 
         r1, r2, l1, l2 = (np.array([(f(t * h) - f(0.0)) / (t * h)]) for t in (1.0, 0.5, -1.0, -0.5))
         rounding = np.array([noise / h])
         doubt = rounding + 1.5 * np.maximum(abs(r2 - r1), abs(l2 - l1))
-        return Slopes(l2, r2, doubt, grows(l1, l2, rounding), grows(r1, r2, rounding))
+        return Slopes(l2, r2, doubt, rounding, grows(l1, l2, rounding), grows(r1, r2, rounding))
 
     return look
 
@@ -116,6 +116,25 @@ def test_what_oscillates_within_the_step_has_slopes_nearer() -> None:
         seen, _ = at(wave, declared)
         found = persisting(looks(wave), 0, ((0, 0),), declared, (STEP, LARGEST), 0.0, seen)
         assert (found is not None) == told
+
+
+def test_slopes_that_agree_by_chance_do_not_settle() -> None:
+    """At a hundredth of the step, and at half of that, whole periods have passed: a slope of almost nothing."""
+    width, slope = STEP * 1e-2 / (4 * np.pi + 0.02), 0.03
+    phase = np.arccos(slope)
+
+    def wave(t: float) -> float:
+        return width * float(np.sin(phase + t / width) - np.sin(phase))
+
+    first, aliased = looks(wave)(1.0), looks(wave)(1e-2)
+    assert first.doubt[0] > FINE * slope > aliased.doubt[0]
+    assert abs(aliased.left[0]) < 0.01 * slope > abs(aliased.right[0])
+    slopes, left = at(wave, slope)
+    assert (slopes.right[0], left) == (pytest.approx(slope, rel=FINE), 0)
+    for declared, told in ((slope, False), (2 * slope, True), (-slope, True)):
+        seen, _ = at(wave, declared)
+        found = persisting(looks(wave), 0, ((0, 0),), declared, (STEP, LARGEST), 0.0, seen)
+        assert (found is not None) == told, declared
 
 
 def test_a_kink_keeps_the_step_of_the_rule() -> None:
