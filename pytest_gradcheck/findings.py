@@ -19,8 +19,9 @@ from .numeric.examine import ArgumentOutcome, Examination
 from .numeric.ladder import SIGMAS
 from .numeric.noise import Noise
 from .numeric.probe import SINGLE, Prober
-from .numeric.search import EVERY, Finds, Measured, Search
+from .numeric.search import EVERY, Finds
 from .numeric.sharpness import MISS
+from .numeric.single import Measured, Single
 from .numeric.stencil import Block, Claim, ShapeChanged, Stencil
 from .precision import Precision, judge_low
 from .settings import PRECISIONS, Settings
@@ -253,7 +254,7 @@ class Sitting:
         pilot = self.prober.pilot(Block(i, (m.position, m.position + 1)), claim, draw=7)
         step = self.prober.step_for(pilot, SINGLE) / 3
         second = Prober(self.stencil, self.noise, mix(self.prober.seed, 3), self.settings.h / 3, step)
-        again = Search(second, pilot, 0.0, 0.0, self.claimant.of).entry(i, m.position, claim)
+        again = Single(second, pilot, claim_of=self.claimant.of).entry(i, m.position, claim)
         apart = abs(again.numeric - m.numeric)
         return again.state == "wrong" and (claim is not first or apart <= 0.5 * abs(m.declared - m.numeric))
 
@@ -272,7 +273,7 @@ class Sitting:
                     np.maximum(r, np.abs(y - c)) for r, y, c in zip(rests, outputs, self.stencil.center, strict=True)
                 ]
         pilot = self.prober.pilot(Block(i, (m.position, m.position + 1)), claim, draw=7)
-        return Search(self.prober, pilot, 0.0, 0.0).refuted(i, m.position, claim, rests)
+        return Single(self.prober, pilot).refuted(i, m.position, claim, rests)
 
     def _finding(self, argument: Argument, outcome: ArgumentOutcome) -> Finding:
         wrong, finds, size = outcome.finds.wrong, outcome.finds, argument.value.size
@@ -347,9 +348,7 @@ class Sitting:
         for m in finds.measured:
             if abs(m.declared - gradient[m.position]) > m.bar + 1e-12 * abs(gradient[m.position]):
                 # It was measured with some outputs masked out; the evidence is about all of them.
-                m = Search(self.prober, self.prober.pilot(self._block(i), claim, draw=8), 0.0, 0.0).entry(
-                    i, m.position, claim
-                )
+                m = Single(self.prober, self.prober.pilot(self._block(i), claim, draw=8)).entry(i, m.position, claim)
             numeric[m.position], bar[m.position] = m.numeric, m.bar
             wrong[m.position] = m.state == "wrong"
         shape = value.shape

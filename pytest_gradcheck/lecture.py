@@ -9,7 +9,8 @@ from .findings import Sitting
 from .numeric.examine import ArgumentOutcome
 from .numeric.ladder import SIGMAS
 from .numeric.scales import Floats, rms
-from .numeric.search import Finds, Measured, Search
+from .numeric.search import Finds
+from .numeric.single import Measured, Single
 from .numeric.stencil import Block, Claim
 from .numeric.sums import rounding
 
@@ -102,7 +103,7 @@ class EveryEntry(Sitting):
     def _closer(self, i: int, position: int, claim: Claim) -> Measured:
         block = Block(i, (position, position + 1))
         pilot = self.prober.pilot(block, claim)
-        return Search(self.prober, pilot, 0.0, 0.0).entry(i, position, claim)
+        return Single(self.prober, pilot).entry(i, position, claim)
 
 
 def near(declared: Floats, numeric: Floats, tolerance: Floats, sigma: Floats) -> npt.NDArray[np.bool_]:

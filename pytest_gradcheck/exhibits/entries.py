@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_gradcheck.numeric.examine import ArgumentOutcome
-from pytest_gradcheck.numeric.search import Measured, Search
+from pytest_gradcheck.numeric.single import Measured, Single
 from pytest_gradcheck.numeric.stencil import Block, Claim
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ class Witness:
         if not positions:
             return
         block = Block(self.argument, (0, self.size))
-        search = Search(self.sitting.prober, self.sitting.prober.pilot(block, self.claim), 0.0, 0.0)
+        single = Single(self.sitting.prober, self.sitting.prober.pilot(block, self.claim))
         for position in positions:
-            self.measured.append(search.entry(self.argument, position, self.claim))
+            self.measured.append(single.entry(self.argument, position, self.claim))
 
     def plain(self) -> dict[str, Any]:
         """Position (counted in C order), declared, numeric, bar and state of the measured entries, as columns."""

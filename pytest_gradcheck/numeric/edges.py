@@ -16,8 +16,8 @@ from .directions import Direction
 from .ladder import Estimate, amplification, extrapolate
 from .noise import Noise
 from .scales import Floats, norm, rms
-from .search import Measured
 from .sharpness import detection_limit
+from .single import Measured
 from .stencil import Block, Claim, Stencil
 
 if TYPE_CHECKING:
