@@ -114,11 +114,14 @@ class Calls:
         if run is None or self._first is None:
             # Views, for a layer may ask whether it is given the array that it was given last.
             return lambda: self.borrowed([value.view() for value in values])
-        meter, frozen, number = self.meter, self.frozen, self._first[1]
+        meter, number = self.meter, self._first[1]
+        # Which sources a forward moves is known since the first one.
+        restore = self.frozen.restore if self.frozen.moving else None
 
         def outputs() -> Sequence[Array]:
             meter.forward()
-            frozen.restore()
+            if restore is not None:
+                restore()
             try:
                 found = run()
             except Exception as cause:

@@ -242,9 +242,11 @@ class Bound(Target):
         # No backward follows before another forward: what the last one needs is as large as the layer's own.
         self.outputs = NOTHING
         given, kwargs, name = tuple(values), self.kwargs, self.name
+        only = given[0] if len(given) == 1 and not kwargs else None
 
         def outputs() -> Sequence[Array]:
-            out = function(*[value.view() for value in given], **kwargs)
+            # Of one array alone no list is made: a hundredth of a forward of 20 microseconds.
+            out = function(*[v.view() for v in given], **kwargs) if only is None else function(only.view())
             if type(out) is np.ndarray and out.dtype.kind == "f":
                 return (out,)
             return take_outputs(out, name).arrays
