@@ -49,6 +49,15 @@ SCALARS: dict[str, type] = {
     "batch_axis": int,
 }
 
+#: The hooks that a conftest may implement, as `hookspecs` has them (a test compares the two).
+HOOKS = (
+    "gradcheck_adapt_layer",
+    "gradcheck_make_layer",
+    "gradcheck_checked",
+    "gradcheck_name_cause",
+    "gradcheck_executor",
+)
+
 #: Options beside the settings: name, what argparse and the ini file are told, and the module that is imported and
 #: whose `register(config, value)` is called where the option is given.
 FEATURES: dict[str, tuple[dict[str, Any], str]] = {
@@ -119,10 +128,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     types: dict[type, Literal["float", "int", "string"]] = {float: "float", int: "int", str: "string"}
     for word, kind in SCALARS.items():
         # No `type=`: argparse would answer a wrong value with its whole usage text.
-        group.addoption(_option(f"gradcheck_{word}"), default=None, metavar=word.upper(), help=f"setting {word!r}")
-        parser.addini(f"gradcheck_{word}", f"setting {word!r} of every gradient check", types[kind], default=None)
+        told = f"setting {word!r}"
+        _add(group, f"gradcheck_{word}", {"metavar": word.upper(), "help": told})
+        parser.addini(f"gradcheck_{word}", f"{told} of every gradient check", types[kind], default=None)
     for name, (declared, _) in FEATURES.items():
-        group.addoption(_option(name), default=None, **declared)
+        _add(group, name, declared)
     for name, type_ in IN_INI.items():
         parser.addini(name, f"as {_option(name)}", type_, default=None)
 
@@ -148,6 +158,11 @@ def pytest_configure(config: pytest.Config) -> None:
             value = _ini(config, name)
         if value is not None:
             import_module(home).register(config, value)
+
+
+def _add(group: pytest.OptionGroup, name: str, declared: dict[str, Any]) -> None:
+    # Where `dest` is not given pytest compares it with those of all options there are, once for each of ours.
+    group.addoption(_option(name), dest=name, default=None, **declared)
 
 
 def _option(name: str) -> str:
@@ -180,8 +195,7 @@ def _spelled(prefix: str, word: str) -> str:
 
 def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
     """Forward marked implementations of our hooks: a conftest reaches pytest's own manager only."""
-    # Our own fixture has such a name too.
-    if plugin is not sys.modules[__name__] and any(name.startswith("gradcheck_") for name in dir(plugin)):
+    if any(hasattr(plugin, hook) for hook in HOOKS):
         import_module("pytest_gradcheck.hooks").forward(plugin, manager)
 
 

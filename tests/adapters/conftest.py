@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from pytest_gradcheck.adapters.torch import TorchTarget
 from pytest_gradcheck.numeric.stencil import Stencil
+from tests.numeric.places import Travels
 
 
 @pytest.fixture
@@ -22,3 +24,18 @@ def stencils(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Stencil]]:
 
     monkeypatch.setattr(Stencil, "__init__", seen)
     yield made
+
+
+@pytest.fixture
+def travels(monkeypatch: pytest.MonkeyPatch) -> list[Travels]:
+    """What goes to the places that targets of torch say their tensors live in, and what comes back."""
+    found: list[Travels] = []
+    of = TorchTarget.elsewhere
+
+    def counted(self: Any) -> Any:
+        place = of(self)
+        found.append(Travels(place))
+        return place
+
+    monkeypatch.setattr(TorchTarget, "elsewhere", counted)
+    return found

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from pytest_gradcheck import Report, check, declare, elsewhere
-from pytest_gradcheck.adapters.torch import TorchTarget
 from pytest_gradcheck.domain import interval, symmetric
 from pytest_gradcheck.errors import LayerError
 from pytest_gradcheck.numeric.device import DeviceStencil
@@ -249,23 +248,8 @@ def test_tensors_here_are_moved_here(stencils: list[Stencil]) -> None:
 # ---------------------------------------------------------------- what travels
 
 
-@pytest.fixture
-def travels(monkeypatch: pytest.MonkeyPatch, forced: Any) -> list[Travels]:
-    """What goes to the places that targets of torch say their tensors live in, and what comes back."""
+def test_inputs_go_there_once_and_nothing_large_comes_back(travels: list[Travels], forced: Any) -> None:
     forced()
-    found: list[Travels] = []
-    of = TorchTarget.elsewhere
-
-    def counted(self: Any) -> Any:
-        place = of(self)
-        found.append(Travels(place))
-        return place
-
-    monkeypatch.setattr(TorchTarget, "elsewhere", counted)
-    return found
-
-
-def test_inputs_go_there_once_and_nothing_large_comes_back(travels: list[Travels]) -> None:
     report = check(Tanh, tensor(MANY))
     (seen,) = travels
     large = [size for size in seen.there if size >= MANY]
@@ -275,7 +259,8 @@ def test_inputs_go_there_once_and_nothing_large_comes_back(travels: list[Travels
     assert len(seen.back) <= report.extra["forward_evaluations_by_stage"]["values"] / 2 + 1
 
 
-def test_groups_of_entries_are_named_once(travels: list[Travels]) -> None:
+def test_groups_of_entries_are_named_once(travels: list[Travels], forced: Any) -> None:
+    forced()
     layer, inputs, _ = CASES["groups"]
     report = check(layer, *inputs)
     seen, size = travels[0], inputs[0].numel()

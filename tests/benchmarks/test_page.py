@@ -38,7 +38,7 @@ def test_every_table_has_its_place_and_every_checker_its_line() -> None:
 
 def test_commands_of_the_page_exist() -> None:
     modules = set(re.findall(r"python -m (benchmarks[\w.]*)", TEXT))
-    assert modules == {"benchmarks", "benchmarks.speed.bars"}
+    assert modules == {"benchmarks", "benchmarks.speed.bars", "benchmarks.planted"}
     assert all(find_spec(m) for m in modules)
 
 

@@ -194,7 +194,7 @@ def test_another_bit_generator_behind_numpys_functions() -> None:
 
 
 def test_torch_where_it_is_loaded() -> None:
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="needs the extra pytest-gradcheck[torch]")
     assert "torch" in sys.modules
     before = torch.get_rng_state()
     layer = Noisy(lambda shape: torch.rand(shape, dtype=torch.float64).numpy())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pytest_gradcheck.numeric.slopes import FINE, Slopes, grows, persisting, settled
+from pytest_gradcheck.numeric.slopes import FINE, Slopes, between, breach_of, grows, outside, persisting, settled
 
 STEP, LARGEST = 2e-8, 0.3
 
@@ -149,3 +149,36 @@ def test_what_settles_at_no_step_tells_nothing() -> None:
     assert at(rough, 1.0)[1] == 1
     assert at(lambda t: 1.0 + t, 1.0, noise=1e-6)[1] == 1, "hidden by noise at every step"
     assert at(lambda t: 0.0 * t, 0.0, noise=1e-6)[1] == 0, "nothing is declared and nothing moves"
+
+
+def accused(slopes: Slopes, declared: float) -> bool:
+    """Whether one look says that a slope is wrong; both ways of asking must answer the same."""
+    found = breach_of(slopes, 0, ((0, 0),), declared) is not None
+    assert found == outside(slopes, np.array([declared]))[0]
+    return found
+
+
+def test_a_side_that_grows_is_a_jump_only_where_it_is_steeper_by_far() -> None:
+    def bend(t: float) -> float:
+        """A slope of 1 on the left, and of 3 on the right, which has bent away within the step."""
+        return t if t < 0.0 else 3.0 * 0.5 * STEP * (1.0 - float(np.exp(-t / (0.5 * STEP))))
+
+    slopes = looks(bend)(1.0)
+    assert (slopes.left_jumps[0], slopes.right_jumps[0]) == (False, True)
+    assert 1.0 < slopes.right[0] < 2.0
+    assert between(slopes, 0) == (1.0, 1.0, slopes.doubt[0]), "what the right does is a doubt about the left"
+    assert not accused(slopes, 1.5)
+    assert not persists(bend, 1.5)
+    assert persists(bend, 3.5)
+
+    def jump(t: float) -> float:
+        """A slope of 1 on either side of a jump by a few steps."""
+        return t if t <= 0.0 else t + 5.0 * STEP
+
+    slopes = looks(jump)(1.0)
+    assert (slopes.left_jumps[0], slopes.right_jumps[0]) == (False, True)
+    assert slopes.doubt[0] > 1.0
+    assert accused(slopes, 1.2), "what the jump does is none"
+    assert not accused(slopes, 1.0)
+    assert persists(jump, 1.2)
+    assert not persists(jump, 1.0)
