@@ -10,9 +10,9 @@ import numpy as np
 
 from .errors import LayerError
 from .findings import Sitting
-from .numeric.examine import ArgumentOutcome
 from .numeric.scales import groups
 from .numeric.sharpness import detection_limit
+from .numeric.standing import ArgumentOutcome
 from .numeric.stencil import Block, Claim
 from .target import Array
 

@@ -15,13 +15,14 @@ from .domain import Domain, as_domain
 from .errors import InvalidInput
 from .evidence import ArgumentEvidence, Evidence
 from .numeric.directions import mix
-from .numeric.examine import ArgumentOutcome, Examination
+from .numeric.examine import Examination
 from .numeric.ladder import SIGMAS
 from .numeric.noise import Noise
 from .numeric.probe import SINGLE, Prober
 from .numeric.search import EVERY, Finds
 from .numeric.sharpness import MISS
 from .numeric.single import Measured, Single
+from .numeric.standing import ArgumentOutcome
 from .numeric.stencil import Block, Claim, ShapeChanged, Stencil
 from .precision import Precision, judge_low
 from .settings import PRECISIONS, Settings

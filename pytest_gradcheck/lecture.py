@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .findings import Sitting
-from .numeric.examine import ArgumentOutcome
 from .numeric.ladder import SIGMAS
 from .numeric.scales import Floats, rms
 from .numeric.search import Finds
 from .numeric.single import Measured, Single
+from .numeric.standing import ArgumentOutcome
 from .numeric.stencil import Block, Claim
 from .numeric.sums import rounding
 

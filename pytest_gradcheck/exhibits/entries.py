@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_gradcheck.numeric.examine import ArgumentOutcome
 from pytest_gradcheck.numeric.single import Measured, Single
+from pytest_gradcheck.numeric.standing import ArgumentOutcome
 from pytest_gradcheck.numeric.stencil import Block, Claim
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from .single import Measured
 from .stencil import Block, Claim, Stencil
 
 if TYPE_CHECKING:
-    from .examine import Examination, Standing
+    from .examine import Examination
+    from .standing import Standing
 
 #: Rungs and largest step, in units, of a one-sided ladder.
 RUNGS, STEP = 5, 1e-2

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from weakref import proxy
 
 import numpy as np
 
 from .edges import OneSided
 from .joint import joint_estimate
-from .kinks import KinkJudgement
 from .ladder import LARGEST, Estimate
 from .noise import Noise
 from .probe import PILOT, SHARP, Prober
@@ -19,93 +17,19 @@ from .rough import RoughOutputs
 from .scales import Floats, Group, groups, norm, rms
 from .search import LIMIT, Finds, Search
 from .sharpness import detection_limit
+from .standing import BLIND, ArgumentOutcome, Standing
 from .stencil import Block, Claim, Index, Stencil
 
 #: Sharp draws of a group of entries, if the evaluations last.
 DRAWS = 3
 #: Relative errors below this are rounding for most purposes; a check asked for no sharpness does not accuse them.
 UNASKED = 1e-9
-#: Where errors of this share of the group's own size would pass, the group has not been checked.
-BLIND = 0.1
 #: Units below this have steps that are no normal numbers any more.
 SMALLEST = 1e-290
 #: A gradient times its unit below this share of the outputs changes them by less than anyone will see.
 NEGLIGIBLE = 1e-9
 #: A truncation of this share of the slope says that the step is far beyond the function's own scale.
 WILD = 0.03
-
-
-@dataclass(slots=True)
-class Standing:
-    """A group of entries and what its probes have said so far."""
-
-    block: Block
-    group: Group
-    claim: Claim
-    pilot: Estimate
-    draws: list[Estimate] = field(default_factory=list)
-    suspect: bool = False
-    settled: bool = False
-
-    @property
-    def limit(self) -> float:
-        """The smallest |error x step| that would have been caught."""
-        known = [e for e in (self.pilot, *self.draws) if e.agrees]
-        # By chance the terms of one direction may cancel: what another direction left counts for all at its step.
-        left = [max(o.truncation for o in known if o.step == e.step) for e in known]
-        return detection_limit([e.reach + t - e.truncation for e, t in zip(known, left, strict=True)])
-
-    @property
-    def size(self) -> float:
-        """How large its entries are: as declared, or as outputs move that a declared accuracy alone excuses."""
-        if self.group.typical > 0.0:
-            return self.group.typical
-        told = [e for e in (self.pilot, *self.draws) if e.finite and e.forgiven > 0.0]
-        excused = [e.gap for e in told if e.gap > e.bar - e.forgiven]
-        return max(excused, default=0.0) / math.sqrt(max(1, self.block.size))
-
-    @property
-    def hidden(self) -> bool:
-        """Whether not even an error of the group's own size, in some of its entries, would have been seen."""
-        known = [e.reach for e in (self.pilot, *self.draws) if e.agrees]
-        seen = BLIND * self.size * min(self.group.size, 16) ** 0.5
-        # Where the forward moves in stairs one draw of several may agree by chance, with a bar as small as its luck.
-        lucky = len(self.draws) > 1 and self.limit > self.size
-        return bool((lucky or min(known, default=np.inf) > seen) and seen > 0)
-
-    @property
-    def floor(self) -> float:
-        """The size that a relative error of the smallest entry refers to."""
-        return max(self.group.smallest, 1e-3 * self.group.typical)
-
-
-@dataclass(slots=True)
-class ArgumentOutcome:
-    """What was found for one argument.
-
-    relative, absolute: the sharpness. worst: largest gap over its bar among estimates that count.
-    finds: entries measured one by one; settled: what is wrong there has had its second opinion already.
-    kinks: the kink rule's judgement; rough: how many outputs or entries are on or near a kink.
-    blind: why nothing could be told, or nothing. still: whether no output moved at all.
-    hidden: entries too small beside the others to be told from zero; infinite: entries whose slope is infinite;
-    one_sided: entries that can move to one side only; left_domain: whether steps had to shrink to stay in the domain.
-    """
-
-    argument: int
-    relative: float = 0.0
-    absolute: float = 0.0
-    worst: float = 0.0
-    finds: Finds = field(default_factory=Finds)
-    kinks: KinkJudgement = field(default_factory=KinkJudgement)
-    rough: int = 0
-    covered: int = 0
-    blind: str = ""
-    still: bool = True
-    hidden: int = 0
-    infinite: int = 0
-    one_sided: int = 0
-    left_domain: bool = False
-    settled: bool = False
 
 
 class Examination:
@@ -175,13 +99,13 @@ class Examination:
             gradient = claim.gradients[i]
             weight = np.zeros(1) if gradient is None else self.stencil.weight(i, gradient)
             typical = rms(weight)
-            if estimate.reach > BLIND * typical > 0:
+            floor = max(1e-3 * typical, float(weight.min()))
+            if estimate.reach > BLIND * typical > 0 or limit > floor > 0:
                 return False
             outcome = self.outcomes[i]
             outcome.covered, outcome.still = self.stencil.flat[i].size, estimate.scale == 0.0
             outcome.worst = estimate.gap / estimate.bar if estimate.bar > 0 else 0.0
             outcome.absolute = limit / float(np.min(self.stencil.units[i]))
-            floor = max(1e-3 * typical, float(weight.min()))
             outcome.relative = max(self.least, limit / floor) if floor > 0 else 0.0
         return True
 
@@ -191,7 +115,7 @@ class Examination:
         if s.suspect:
             self._look_for_entries(s, outcome, prober or self.prober)
         else:
-            self._accept(s, outcome)
+            self._accept(s, outcome, prober)
 
     def standings_of(self, i: int, claim: Claim, prober: Prober | None = None) -> list[Standing]:
         """The groups of argument i under a claim, each with its pilot; it ends at the first that may see kinks."""
@@ -346,11 +270,17 @@ class Examination:
         if not prober.converged(estimate) and estimate.bar > BLIND * s.group.typical:
             s.suspect = True
 
-    def _accept(self, s: Standing, outcome: ArgumentOutcome) -> None:
-        i = s.block.argument
+    def _accept(self, s: Standing, outcome: ArgumentOutcome, prober: Prober | None = None) -> None:
+        i, gradient = s.block.argument, s.claim.gradients[s.block.argument]
         limit = s.limit
         floor = s.floor or self._argument_floor(s)
         relative = limit / floor if floor > 0 else 0.0
+        if relative > 1.0 and gradient is not None and not s.hidden:
+            parts = s.parted(self.stencil.weight(i, gradient))
+            if parts is not None:
+                self._accept(parts[0], outcome)
+                self._alone(parts[1], s, outcome, prober)
+                return
         outcome.covered += s.block.size
         outcome.still &= s.size == 0.0
         unit = self.stencil.units[i]
@@ -358,13 +288,22 @@ class Examination:
         outcome.absolute = max(outcome.absolute, limit / largest_unit)
         if not s.hidden and (relative <= 1.0 or self._matters(s)):
             outcome.relative = max(outcome.relative, relative, self.least)
-        elif self._matters(s):
+        elif self._matters(s) and not s.beside:
             outcome.blind = "its gradient is smaller than what the noise of the forward hides"
         else:
             outcome.hidden += s.block.size
         for e in s.draws:
             if e.finite and e.bar > 0:
                 outcome.worst = max(outcome.worst, e.gap / e.bar)
+
+    def _alone(self, part: tuple[Block, Group], s: Standing, outcome: ArgumentOutcome, prober: Prober | None) -> None:
+        """The entries of a group that are lost beside its larger ones: outputs that these move may tremble less."""
+        for looked in self._looked_at([part], s.claim, prober):
+            looked.beside, looked.suspect = True, not looked.pilot.agrees or self._bent(looked.pilot)
+            for draw in range(1, 1 + DRAWS):
+                if not (looked.suspect or (draw > 1 and self._told(looked))):
+                    self.one_draw(looked, draw, prober)
+            self.settle(looked, prober)
 
     def _argument_floor(self, s: Standing) -> float:
         gradient = s.claim.gradients[s.block.argument]

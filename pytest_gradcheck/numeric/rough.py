@@ -21,7 +21,8 @@ from .slopes import Mask
 from .stencil import Block, Claim
 
 if TYPE_CHECKING:
-    from .examine import ArgumentOutcome, Examination
+    from .examine import Examination
+    from .standing import ArgumentOutcome
 
 #: From one neighbourhood of the centre to the next smaller one.
 SHRINK = 24.0
