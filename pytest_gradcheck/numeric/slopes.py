@@ -187,15 +187,20 @@ def persisting(
     breach = None if seen is None or nearest == 1.0 else breach_of(seen, j, entries, declared)
     # Slopes of their own, chosen for being in the least doubt, are not outdone by what rounding makes of nearer ones.
     solid = breach is not None and breach.doubt <= VAGUE * max(abs(breach.low), abs(breach.high))
+    inside: float | None = None
     for by in [by for by in NEARER if by < nearest]:
         known = between(look(by), j)
         if known is None:
             continue
+        if inside is not None and known[2] >= inside:
+            return None
         if breach is None or known[2] <= 0.25 * breach.size:
             breach = _breach(known, entries, declared)
             if breach is None:
-                return None
-            nearest = by
+                # In doubt as it still is, it may hide what a sharper look shows.
+                inside = known[2]
+                continue
+            inside, nearest = None, by
         # A look that cannot tell a breach is no reason to overlook that there is none.
         elif not solid and max(known[0] - declared, declared - known[1]) <= 0.05 * breach.size:
             return None

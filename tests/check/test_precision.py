@@ -76,6 +76,25 @@ def test_a_layer_that_has_no_float64_is_measured_in_its_own_dtype() -> None:
     assert check(only(1.1), x).verdict == "fail"
 
 
+@pytest.mark.parametrize("factor", [1.1, 300.0, 1000.0])
+def test_in_float32_what_is_lost_beside_larger_entries_is_asked_by_itself(factor: float) -> None:
+    """A gradient of 5e-5 (times its unit), declared as 0.05: beside slopes of 40 the noise of float32 hides both."""
+
+    def only(wrong: Any) -> Unary:
+        return Unary(lambda x: np.tanh(x.astype(np.float32)), lambda x: wrong * sech(x.astype(np.float32)))
+
+    x = np.array(
+        [[55.9, -3.61, 14.95, 4.1e-4], [-1.88e-4, -2.58, -1.68e-4, -4.02e-5], [70.5, -0.142, 1.41, 5.38e-5]], np.float32
+    )
+    one = np.ones((3, 4), np.float32)
+    one[2, 3] = factor
+    for seed in range(6):
+        right = check(only(np.float32(1.0)), x, seed=seed)
+        assert right.passed
+        assert right.sharpness["x"] < 10.0, "a hundred, where they were not parted"
+        assert check(only(one), x, seed=seed).verdict == "fail"
+
+
 @pytest.mark.parametrize("inputs", [1, 12, 500])
 def test_float64_outside_and_float32_inside_is_a_finding_of_its_own(inputs: int) -> None:
     report = check(within(np.float32), normal(inputs))

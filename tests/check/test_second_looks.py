@@ -276,6 +276,18 @@ def test_what_bends_within_the_step_of_the_kink_rule_is_looked_at_nearer(factor:
     assert verdicts.count("fail") >= 2
 
 
+def test_a_look_that_is_in_doubt_by_a_tenth_does_not_excuse_a_tenth() -> None:
+    def sine(wrong: Any) -> Unary:
+        return Unary(lambda x: np.sin(x), lambda x: wrong * np.cos(x))
+
+    x = 1e8 + np.array([2.0, 1.0, -1.0, -1.0, 2.0])
+    one, seeds = np.array([1.1, 1.0, 1.0, 1.0, 1.0]), (0, 1, 2, 3, 973327794)
+    assert [verdict(sine(1.0), x, seed=seed) for seed in seeds] == ["pass"] * len(seeds)
+    wrong = [verdict(sine(one), x, seed=seed) for seed in seeds]
+    assert "pass" not in wrong
+    assert wrong.count("fail") >= 3
+
+
 @pytest.mark.parametrize("factor", [1.1, 2.0])
 def test_a_small_entry_is_not_lost_among_large_ones_where_outputs_seem_rough(factor: float) -> None:
     """Near zero the focal loss is looked at in a small neighbourhood, there too each entry beside its kind."""

@@ -137,6 +137,21 @@ def test_slopes_that_agree_by_chance_do_not_settle() -> None:
         assert (found is not None) == told, declared
 
 
+@pytest.mark.parametrize(("factor", "told"), [(1.0, False), (1.1, True), (0.9, True), (-1.0, True)])
+def test_a_breach_that_a_vague_look_hides_is_seen_by_a_sharper_one(factor: float, told: bool) -> None:
+    """At a ten thousandth of the step the slope is in doubt by a tenth: a declared one within is not right for that."""
+    width, phase = STEP * 1e-4 / 0.2, 0.8
+
+    def wave(t: float) -> float:
+        return width * float(np.sin(phase + t / width) - np.sin(phase))
+
+    declared = factor * float(np.cos(phase))
+    first, vague = looks(wave)(1.0), looks(wave)(1e-4)
+    assert first.doubt[0] < FINE, "so that it seems to have settled"
+    assert vague.left[0] + vague.doubt[0] > 1.1 * np.cos(phase) > vague.left[0]
+    assert persists(wave, declared) == told
+
+
 def test_a_kink_keeps_the_step_of_the_rule() -> None:
     slopes, left = at(relu, 0.5)
     assert (slopes.left[0], slopes.right[0], left, slopes.nearness(0)) == (0.0, 1.0, 0, 1.0)
