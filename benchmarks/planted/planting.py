@@ -27,6 +27,8 @@ from .layer import Error, Planted, listed
 MOST_ENTRIES, MOST_SECONDS = 400, 60.0
 #: An error is so many times the stated sharpness, in an entry of so much of the root mean square of its gradient.
 ABOVE, SHARE = 10.0, 0.1
+#: What a report says of entries of which no error was excluded.
+SMALL = "too small beside the others to be told from zero"
 #: What such layers declare for an entry may be zero with another seed, and a part of zero is no error.
 DRAWING = re.compile("dropout|redrawn")
 
@@ -46,6 +48,11 @@ class Planting:
     seeds: tuple[int, int]
     right: Report
     wrong: Report
+
+    @property
+    def admitted(self) -> bool:
+        """Whether the report says of some entries that it cannot tell them; the error may be in one of these."""
+        return any(SMALL in note for note in self.wrong.notes)
 
     def __str__(self) -> str:
         argument = self.right.arguments[self.error.argument]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -100,14 +101,29 @@ def blind(layer: Planted, *inputs: Array, **settings: Any) -> Report:
 @pytest.mark.usefixtures("product")
 def test_what_passes_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--number", "3", "--strict"]) == 0
-    assert "1 planted, 1 failed (found), 0 inconclusive, 0 passed" in capsys.readouterr().out
+    assert "1 planted, 1 failed (found), 0 inconclusive, 0 passed among" in capsys.readouterr().out
     monkeypatch.setattr(module, "check", blind)
     assert command.main(["--number", "3"]) == 0
     assert command.main(["--number", "3", "--strict"]) == 1
     said = capsys.readouterr().out
     assert f"PASSED {made(3)}\n" in said
     assert said.count("Planted: the declared backward is right") == 4, "both reports of both runs"
-    assert "1 planted, 0 failed (found), 0 inconclusive, 1 passed" in said
+    assert "1 planted, 0 failed (found), 0 inconclusive, 0 passed among" in said
+    assert said.endswith(" to tell, 1 PASSED\n")
+
+
+@pytest.mark.usefixtures("product")
+def test_what_passes_where_the_report_says_that_it_cannot_tell_is_counted_apart(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def modest(layer: Planted, *inputs: Array, **settings: Any) -> Report:
+        return replace(blind(layer, *inputs, **settings), notes=(f"3 entries of input0 {module.SMALL}",))
+
+    monkeypatch.setattr(module, "check", modest)
+    assert command.main(["--number", "3", "--strict"]) == 0
+    said = capsys.readouterr().out
+    assert f"passed {made(3)}\n" in said
+    assert said.endswith(" 1 passed among entries said to be too small to tell, 0 PASSED\n")
 
 
 def test_layers_of_which_nothing_can_be_asked_are_counted(
