@@ -26,7 +26,7 @@ from .numeric.directions import CHUNK, mix
 from .observer import present
 from .precision import Precision, choose
 from .randomness import Frozen
-from .settings import LARGEST_H, Settings
+from .settings import DEFAULTS, LARGEST_H, Settings
 from .target import Array, Target
 from .verdict import Report, Verdict
 
@@ -65,7 +65,7 @@ def check(
     """
     if not isinstance(kwargs, Mapping | None):
         raise InvalidInput(f"kwargs is {kwargs!r:.60}: give a dict of keyword arguments of forward")
-    return run(layer, inputs, wrt, upstream, dict(kwargs or {}), Settings().merged(settings))
+    return run(layer, inputs, wrt, upstream, dict(kwargs or {}), DEFAULTS.merged(settings))
 
 
 def assert_gradients(layer: Any, *inputs: Any, **arguments: Any) -> Report:

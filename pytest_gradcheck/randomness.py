@@ -106,7 +106,9 @@ class Frozen:
 
     def on(self, layer: Any) -> Frozen:
         """The same states for a copy of the layer, whose own generators are taken as they are now."""
-        return Frozen(layer, shared=self)
+        # A copy of a layer that has none and draws from no other has nothing of its own to be put back.
+        idle = self._noticed and not self.reaches and not self._moving
+        return self if idle else Frozen(layer, shared=self)
 
     def shipped(self) -> dict[str, Any]:
         """The states of the sources that belong to this process and not to the layer, by name."""

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from .errors import GradCheckError, InvalidInput
-from .settings import SCALARS, Settings
+from .settings import DEFAULTS, SCALARS
 from .target import Array
 
 FORMAT, VERSION = "pytest-gradcheck replay", 1
@@ -74,7 +74,7 @@ class Replay:
 
 def chosen_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Of resolved settings, those that a file has to keep."""
-    default = Settings()
+    default = DEFAULTS
     kept = [word for word in SCALARS if word not in _LEFT_OUT and word in settings]
     return {word: settings[word] for word in kept if settings[word] != getattr(default, word)}
 
@@ -210,7 +210,7 @@ def _made(about: dict[str, Any], arrays: Mapping[str, Array]) -> Replay:
     if not isinstance(settings, dict) or not set(settings) <= set(SCALARS):
         raise BadReplay("it holds settings that do not exist")
     try:
-        Settings().merged(settings)
+        DEFAULTS.merged(settings)
     except (InvalidInput, TypeError) as error:
         raise BadReplay(f"its settings are unusable ({error})") from None
     try:

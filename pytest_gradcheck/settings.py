@@ -121,6 +121,9 @@ def _invalid(message: str) -> Exception:
 
 NAMES = tuple(field.name for field in fields(Settings))
 
+#: What nobody has changed.
+DEFAULTS = Settings()
+
 _TYPES: dict[str, type] = {"float": float, "int": int, "str": str}
 
 #: The settings that are one number or word, with its type: these are options of command line and ini file too.
@@ -151,7 +154,7 @@ def resolve(
     repeat = {word: command_line[word] for word in ("seed",) if word in command_line}
     near = [_without(CALL_WORDS, call), *(_without((*CALL_WORDS, *GIVEN_WORDS), marker) for marker in markers)]
     far = [dict(source or {}) for source in (command_line, ini, fallback)]
-    return Settings().merged(ChainMap(repeat, *near, *far))
+    return DEFAULTS.merged(ChainMap(repeat, *near, *far))
 
 
 def _without(words: Sequence[str], source: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +173,7 @@ def cast(word: str, text: object, option: str) -> Any:
         noun = "a whole number" if kind is int else "a number"
         raise _invalid(f"{option} is {text!r}: give {noun}") from None
     try:
-        Settings().merged({word: value})
+        DEFAULTS.merged({word: value})
     except ValueError as error:
         raise _invalid(option + str(error).removeprefix(word)) from None
     return value

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -228,13 +229,22 @@ def _name(path: Path) -> str:
 def attributes(layer: Any) -> dict[str, Any]:
     """What an object holds, in its `__dict__` or its slots."""
     held: dict[str, Any] = getattr(layer, "__dict__", None) or {}
-    slots = [slot for kind in type(layer).__mro__ for slot in _slots(kind)]
+    slots = _slots(type(layer))
     return {**{slot: getattr(layer, slot) for slot in slots if hasattr(layer, slot)}, **held} if slots else held
 
 
+#: The slots of classes that were asked about: an object is asked ten times in each check.
+_slotted: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()
+
+
 def _slots(kind: type) -> tuple[str, ...]:
-    slots = kind.__dict__.get("__slots__", ())
-    return (slots,) if isinstance(slots, str) else tuple(slots)
+    """The slots of a class and of those that it inherits from."""
+    found = _slotted.get(kind)
+    if found is None:
+        declared = (base.__dict__.get("__slots__", ()) for base in kind.__mro__)
+        found = tuple(slot for slots in declared for slot in ((slots,) if isinstance(slots, str) else slots))
+        _slotted[kind] = found
+    return found
 
 
 class AbsentError(LookupError):

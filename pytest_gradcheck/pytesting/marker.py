@@ -11,7 +11,7 @@ import pytest
 
 from pytest_gradcheck.errors import InvalidInput
 from pytest_gradcheck.plugin import MARKER, has_own_marker
-from pytest_gradcheck.settings import CALL_WORDS, GIVEN_WORDS, NAMES, Settings
+from pytest_gradcheck.settings import CALL_WORDS, DEFAULTS, GIVEN_WORDS, NAMES
 
 from .running import begin
 
@@ -44,7 +44,7 @@ def refused(mark: pytest.Mark) -> str | None:
     if unknown:
         return f"@pytest.mark.{MARKER} has no keyword {unknown[0]!r}: the known ones are {', '.join(WORDS)}"
     try:
-        Settings().merged(_settings_in(mark.kwargs))
+        DEFAULTS.merged(_settings_in(mark.kwargs))
     except InvalidInput as error:
         return f"@pytest.mark.{MARKER}: {error}"
     return None
