@@ -299,7 +299,7 @@ class Examination:
     def _alone(self, part: tuple[Block, Group], s: Standing, outcome: ArgumentOutcome, prober: Prober | None) -> None:
         """The entries of a group that are lost beside its larger ones: outputs that these move may tremble less."""
         for looked in self._looked_at([part], s.claim, prober):
-            looked.beside, looked.suspect = True, not looked.pilot.agrees or self._bent(looked.pilot)
+            looked.beside, looked.suspect = True, not looked.pilot.agrees or self.prober.kinked(looked.pilot)
             for draw in range(1, 1 + DRAWS):
                 if not (looked.suspect or (draw > 1 and self._told(looked))):
                     self.one_draw(looked, draw, prober)
