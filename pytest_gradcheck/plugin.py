@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator
 from importlib import import_module
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -48,15 +48,6 @@ SCALARS: dict[str, type] = {
     "accuracy": float,
     "batch_axis": int,
 }
-
-#: The hooks that a conftest may implement, as `hookspecs` has them (a test compares the two).
-HOOKS = (
-    "gradcheck_adapt_layer",
-    "gradcheck_make_layer",
-    "gradcheck_checked",
-    "gradcheck_name_cause",
-    "gradcheck_executor",
-)
 
 #: Options beside the settings: name, what argparse and the ini file are told, and the module that is imported and
 #: whose `register(config, value)` is called where the option is given.
@@ -195,7 +186,9 @@ def _spelled(prefix: str, word: str) -> str:
 
 def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
     """Forward marked implementations of our hooks: a conftest reaches pytest's own manager only."""
-    if any(hasattr(plugin, hook) for hook in HOOKS):
+    # Our own fixture has such a name too. Most plugins are modules, and `dir` would sort what they hold.
+    names = vars(plugin) if isinstance(plugin, ModuleType) else dir(plugin)
+    if plugin is not sys.modules[__name__] and any(name.startswith("gradcheck_") for name in names):
         import_module("pytest_gradcheck.hooks").forward(plugin, manager)
 
 

@@ -1,8 +1,9 @@
 """Appeal: what speaks for an entry that seems wrong. An accusation stands where nothing does.
 
-Two things may. Other steps, at which the slope is what is declared: nearer ones, where the first was beyond the
-function's own scale, and farther ones, where it was among last digits. And the outputs, where they could not show so
-small a gap: of all that the entry moves it is asked by how much each may be off unseen.
+Two things may, beside a declared gradient that trembles by as much. Other steps, at which the slope is what is
+declared: nearer ones, where the first was beyond the function's own scale, and farther ones, where it was among last
+digits. And the outputs, where they could not show so small a gap: of all that the entry moves it is asked by how much
+each may be off unseen.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from .stencil import Block, Claim
 
 #: From one step to the next smaller one at which an entry must still be wrong.
 CLOSER = 64.0
+#: A measured slope is not by chance so near to the declared one, as a part of the gap, at two steps in turn.
+CHANCE = 1e-3
 #: Larger steps at which an entry is looked at whose step moves nothing.
 LOOKS = 16
 
@@ -70,16 +73,18 @@ class Appeal:
         function is smooth there. It is looked at down to where the rounding would hide the gap. Slopes that grow as the
         step falls are no slopes yet: outputs oscillate within it, and what seems to be rounding is more of that.
         """
-        first, step = self.accused, self.accused.step / CLOSER
-        while step > 1e-14:
+        first, step, agreed = self.accused, self.accused.step / CLOSER, 0
+        while step > 1e-14 and agreed < 2:
             closer = self.prober.pilot(self.block, self.claim, step=step)
             growing = closer.seen > DIGITS * first.seen
             if not closer.finite or (SIGMAS * closer.noise > first.gap / 4 and not growing):
                 return False
             if closer.seen > 0.0 and closer.gap <= closer.bar <= first.gap / 4:
                 return True
+            # What trembles as much as the bar says does not agree so well, and twice: the bar is of the oscillation.
+            agreed = agreed + 1 if closer.seen > 0.0 and closer.gap <= CHANCE * first.gap else 0
             step /= DIGITS if growing else CLOSER
-        return False
+        return agreed >= 2
 
     def farther(self) -> bool:
         """Whether an entry that moves nothing does so at a larger step, by about what is declared.

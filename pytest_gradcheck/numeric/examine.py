@@ -20,8 +20,8 @@ from .sharpness import detection_limit
 from .standing import BLIND, ArgumentOutcome, Standing
 from .stencil import Block, Claim, Index, Stencil
 
-#: Sharp draws of a group of entries, if the evaluations last.
-DRAWS = 3
+#: Sharp draws of a group of entries, if the evaluations last; and at most, where a sharpness is asked for.
+DRAWS, MOST = 3, 12
 #: Relative errors below this are rounding for most purposes; a check asked for no sharpness does not accuse them.
 UNASKED = 1e-9
 #: Units below this have steps that are no normal numbers any more.
@@ -38,7 +38,7 @@ class Examination:
     claim_of: from an upstream to what backward declares for it (one forward at the centre and one backward).
     sharpness: relative error that must be caught, None for what the usual evaluations give.
     reserve: forward evaluations that others (the contract) will still need of the usual ones.
-    brief: whether six evaluations for all arguments together are enough where they agree.
+    brief: whether six evaluations for all arguments together are enough where they agree and tell small entries.
     """
 
     def __init__(
@@ -94,14 +94,15 @@ class Examination:
         estimate = joint_estimate(self.prober, claim, arguments)
         if not estimate.agrees or self.prober.kinked(estimate):
             return False
-        limit = detection_limit([estimate.reach])
+        limit, weights = detection_limit([estimate.reach]), {}
         for i in arguments:
             gradient = claim.gradients[i]
             weight = np.zeros(1) if gradient is None else self.stencil.weight(i, gradient)
-            typical = rms(weight)
-            floor = max(1e-3 * typical, float(weight.min()))
-            if estimate.reach > BLIND * typical > 0 or limit > floor > 0:
+            weights[i] = typical, floor = rms(weight), max(1e-3 * rms(weight), float(weight.min()))
+            asked = min(1.0, self.asked or 1.0)
+            if estimate.reach > BLIND * typical > 0 or limit > asked * floor > 0:
                 return False
+        for i, (_, floor) in weights.items():
             outcome = self.outcomes[i]
             outcome.covered, outcome.still = self.stencil.flat[i].size, estimate.scale == 0.0
             outcome.worst = estimate.gap / estimate.bar if estimate.bar > 0 else 0.0
@@ -221,7 +222,7 @@ class Examination:
                 longer = draw == DRAWS and not self._spent(allowance, SHARP + 1)
                 self.one_draw(s, draw, rungs=SHARP + 1 if longer else SHARP)
         draw = DRAWS
-        while self.asked is not None and draw < 12 and any(self._wanting(s) for s in standings):
+        while self.asked is not None and draw < MOST and any(self._wanting(s) for s in standings):
             draw += 1
             for s in filter(self._wanting, standings):
                 self.one_draw(s, draw)
@@ -271,6 +272,7 @@ class Examination:
             s.suspect = True
 
     def _accept(self, s: Standing, outcome: ArgumentOutcome, prober: Prober | None = None) -> None:
+        """Take a group whose probes agree for right, and state how sharp they were; what they cannot tell is parted."""
         i, gradient = s.block.argument, s.claim.gradients[s.block.argument]
         limit = s.limit
         floor = s.floor or self._argument_floor(s)
@@ -278,32 +280,46 @@ class Examination:
         if relative > 1.0 and gradient is not None and not s.hidden:
             parts = s.parted(self.stencil.weight(i, gradient))
             if parts is not None:
+                # All that is left there is larger than the limit: it is not parted again.
                 self._accept(parts[0], outcome)
                 self._alone(parts[1], s, outcome, prober)
                 return
-        outcome.covered += s.block.size
+        outcome.covered += s.count
         outcome.still &= s.size == 0.0
         unit = self.stencil.units[i]
-        largest_unit = float(np.min(unit[unit > 0], initial=np.inf)) if isinstance(unit, np.ndarray) else unit
-        outcome.absolute = max(outcome.absolute, limit / largest_unit)
+        smallest_unit = float(np.min(unit[unit > 0], initial=np.inf)) if isinstance(unit, np.ndarray) else unit
+        outcome.absolute = max(outcome.absolute, limit / smallest_unit)
         if not s.hidden and (relative <= 1.0 or self._matters(s)):
             outcome.relative = max(outcome.relative, relative, self.least)
-        elif self._matters(s) and not s.beside:
-            outcome.blind = "its gradient is smaller than what the noise of the forward hides"
         else:
-            outcome.hidden += s.block.size
+            self._untold(s, outcome)
         for e in s.draws:
             if e.finite and e.bar > 0:
                 outcome.worst = max(outcome.worst, e.gap / e.bar)
 
+    def _untold(self, s: Standing, outcome: ArgumentOutcome) -> None:
+        """A group of which an error as large as itself might pass: nothing is decided, or it is counted and said.
+
+        Counted is what does not matter; and what was parted from larger entries, where no sharpness is asked for.
+        """
+        if self._matters(s) and (not s.beside or self.asked is not None):
+            outcome.blind = outcome.blind or "its gradient is smaller than what the noise of the forward hides"
+        else:
+            outcome.hidden += s.count
+
     def _alone(self, part: tuple[Block, Group], s: Standing, outcome: ArgumentOutcome, prober: Prober | None) -> None:
         """The entries of a group that are lost beside its larger ones: outputs that these move may tremble less."""
         for looked in self._looked_at([part], s.claim, prober):
-            looked.beside, looked.suspect = True, not looked.pilot.agrees or self.prober.kinked(looked.pilot)
-            for draw in range(1, 1 + DRAWS):
-                if not (looked.suspect or (draw > 1 and self._told(looked))):
-                    self.one_draw(looked, draw, prober)
+            looked.beside, looked.suspect = True, self.prober.kinked(looked.pilot)
+            self.drawn(looked, prober)
             self.settle(looked, prober)
+
+    def drawn(self, s: Standing, prober: Prober | None = None, rungs: int = SHARP, least: int = 1) -> None:
+        """Draws of a group, so many at least, until it is told and as sharp as is asked; or something is suspect."""
+        draw, most = 0, DRAWS if self.asked is None else MOST
+        while not (s.suspect or s.settled) and draw < most and (draw < least or not self._told(s)):
+            draw += 1
+            self.one_draw(s, draw, prober, rungs)
 
     def _argument_floor(self, s: Standing) -> float:
         gradient = s.claim.gradients[s.block.argument]
@@ -351,9 +367,7 @@ class Examination:
         unit = self.stencil.unit_of(i, int(s.block.positions()[0])) or 1.0
         outcome.absolute = max(outcome.absolute, limit / unit)
         relative = limit / floor if floor > 0 else 0.0
-        if (vague or relative > 1.0) and s.size > 0 and not self._matters(s):
-            outcome.hidden += s.block.size
+        if s.size > 0 and (vague or (relative > 1.0 and not self._matters(s))):
+            self._untold(s, outcome)
             return
-        if vague and s.size > 0:
-            outcome.blind = outcome.blind or "its gradient is smaller than what the noise of the forward hides"
         outcome.relative = max(outcome.relative, relative, self.least)

@@ -83,8 +83,8 @@ class RoughOutputs:
         prober = Prober(self.stencil, self.noise, self.prober.seed, ceiling, ceiling)
         for s in self.whole.standings_of(i, claim, prober):
             s.suspect = not s.pilot.agrees or self.prober.kinked(s.pilot)
-            if not s.suspect and (s.pilot.scale > 0.0 or s.pilot.declared != 0.0):
-                self.whole.one_draw(s, 1, prober, SINGLE)
+            if s.pilot.scale > 0.0 or s.pilot.declared != 0.0:
+                self.whole.drawn(s, prober, SINGLE)
             self.whole.settle(s, prober)
 
     def _nearby(self, i: int, block: Block, claim: Claim) -> None:
@@ -101,6 +101,7 @@ class RoughOutputs:
         # By groups: among entries a million times larger nothing would be seen of a small one.
         for s in self.whole.standings_of(i, claim, prober):
             s.suspect = not s.pilot.agrees
+            self.whole.drawn(s, prober, SINGLE, least=0)
             self.whole.settle(s, prober)
 
     def note(self, i: int, positions: Sequence[int]) -> None:

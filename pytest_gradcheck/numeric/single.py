@@ -74,7 +74,7 @@ class Single:
         claimed = estimate.declared * size if stencil.is_structured(i) else declared
         if estimate.finite and self.prober.kinked(estimate):
             return self._at_kink(block, claim, position, claimed, estimate, size)
-        state = self._state(block, claim, estimate, least, _is_residue(claimed, estimate.gap * size, claim))
+        state = self._state(block, claim, estimate, least, max(abs(claimed), abs(estimate.gap * size)))
         return Measured(position, claimed, estimate.value * size, estimate.bar * abs(size), state)
 
     def _estimate(self, block: Block, claim: Claim) -> tuple[Estimate, float]:
@@ -91,14 +91,14 @@ class Single:
             estimate = self._appeal(block, claim, estimate).beyond_last_digits()
         return estimate, least
 
-    def _state(self, block: Block, claim: Claim, estimate: Estimate, least: float, residue: bool) -> State:
-        """residue: whether the gradient and its gap are both minute beside the largest gradient."""
+    def _state(self, block: Block, claim: Claim, estimate: Estimate, least: float, size: float) -> State:
+        """size: of the gradient and its gap, whichever is larger, in the entry's own units."""
         if not estimate.finite:
             return "undecided"
         if estimate.gap <= max(estimate.bar, least):
             return "right"
         appeal = self._appeal(block, claim, estimate)
-        if (residue and appeal.hardly_moves()) or appeal.hidden_by_rounding():
+        if (_is_residue(size, claim) and appeal.hardly_moves()) or appeal.hidden_by_rounding():
             return "right"
         told = self.prober.converged(estimate) or estimate.gap > 3 * estimate.bar
         return "wrong" if told and not appeal.only_rests_move() else "undecided"
@@ -146,7 +146,7 @@ class Single:
         return Measured(position, declared, centre, abs(size) * estimate.bar, state, centre - half, centre + half)
 
 
-def _is_residue(declared: float, gap: float, claim: Claim) -> bool:
+def _is_residue(size: float, claim: Claim) -> bool:
     """Whether a gradient and its error are what rounding leaves where terms cancel: minute beside the largest one."""
     sizes = (np.abs(g[np.isfinite(g)]).max(initial=0.0) for g in claim.gradients if g is not None)
-    return max(abs(declared), abs(gap)) <= RESIDUE * float(max(sizes, default=0.0))
+    return size <= RESIDUE * float(max(sizes, default=0.0))

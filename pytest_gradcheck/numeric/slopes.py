@@ -102,22 +102,24 @@ def settled(look: Callable[[float], Slopes], slopes: Slopes, declared: Floats, o
     A kink has slopes of its own however near one looks; what bends or oscillates within the step has others there.
 
     look: the slopes at a multiple of the first step. declared: per output. outputs: those that are asked about.
+    Where the slopes of a nearer step are not those of the next one, and none nearer are better, the doubt is infinite.
     """
     least = MINOR * float(np.abs(declared[outputs]).max(initial=0.0))
     part, fresh = _in_doubt(slopes, declared, least), np.zeros(slopes.doubt.size, bool)
+    lost = np.zeros_like(fresh)
     for by in NEARER:
         if not ((part > FINE) | fresh)[outputs].any():
             break
         closer = look(by)
         there = _in_doubt(closer, declared, least)
         # Half of a step may agree with it by chance, where the step is some periods of what oscillates.
-        part[fresh & ~_holds(slopes, closer)] = np.inf
+        lost |= fresh & ~_holds(slopes, closer)
+        part[lost] = np.inf
         better = outputs[(part[outputs] > FINE) & (there[outputs] < part[outputs])]
         slopes, part[better] = _taken(slopes, closer, by, better), there[better]
-        fresh[:] = False
+        fresh[:] = lost[better] = False
         fresh[better] = True
-    doubt = np.where(np.isinf(part), np.inf, slopes.doubt)
-    return replace(slopes, doubt=doubt), outputs[part[outputs] > VAGUE]
+    return replace(slopes, doubt=np.where(lost, np.inf, slopes.doubt)), outputs[part[outputs] > VAGUE]
 
 
 def _holds(slopes: Slopes, closer: Slopes) -> Mask:
@@ -175,7 +177,7 @@ def persisting(
     y: float,
     seen: Slopes | None = None,
 ) -> Breach | None:
-    """The breach of output j as it is much closer; None where it is none at some step at which it would be seen.
+    """The breach of output j as it is much closer; None where some look says that there is none, and no sharper one.
 
     What looks like a kink may be a bend on a scale smaller than the step; or the last digit of numbers near one, of
     which the output takes the difference: then a step across many digits shows what they follow.
@@ -185,15 +187,27 @@ def persisting(
     """
     nearest = 1.0 if seen is None else seen.nearness(j)
     breach = None if seen is None or nearest == 1.0 else breach_of(seen, j, entries, declared)
+    breach, nearest = _nearer(lambda by: between(look(by), j), entries, declared, breach, nearest)
+    return None if breach is None or _is_digits(look, j, breach, nearest, reach, y) else breach
+
+
+def _nearer(
+    known_at: Callable[[float], tuple[float, float, float] | None],
+    entries: Entries,
+    declared: float,
+    breach: Breach | None,
+    nearest: float,
+) -> tuple[Breach | None, float]:
+    """A breach that was seen at `nearest`, as it is at nearer steps; None where it is gone. And the step that told."""
     # Slopes of their own, chosen for being in the least doubt, are not outdone by what rounding makes of nearer ones.
     solid = breach is not None and breach.doubt <= VAGUE * max(abs(breach.low), abs(breach.high))
     inside: float | None = None
     for by in [by for by in NEARER if by < nearest]:
-        known = between(look(by), j)
+        known = known_at(by)
         if known is None:
             continue
         if inside is not None and known[2] >= inside:
-            return None
+            return None, by
         if breach is None or known[2] <= 0.25 * breach.size:
             breach = _breach(known, entries, declared)
             if breach is None:
@@ -203,10 +217,10 @@ def persisting(
             inside, nearest = None, by
         # A look that cannot tell a breach is no reason to overlook that there is none.
         elif not solid and max(known[0] - declared, declared - known[1]) <= 0.05 * breach.size:
-            return None
+            return None, by
         if known[2] > 10 * breach.size:
             break
-    return None if breach is None or _is_digits(look, j, breach, nearest, reach, y) else breach
+    return breach, nearest
 
 
 def _is_digits(

@@ -12,7 +12,7 @@ from .ladder import Estimate
 from .scales import Floats, Group, rms
 from .search import Finds
 from .sharpness import detection_limit
-from .stencil import Block, Claim, Index
+from .stencil import Block, Claim
 
 #: Where errors of this share of the group's own size would pass, the group has not been checked.
 BLIND = 0.1
@@ -23,7 +23,8 @@ class Standing:
     """A group of entries and what its probes have said so far.
 
     suspect: its entries must be looked at one by one. settled: nothing more is to be learnt by draws.
-    beside: entries that were parted from larger ones, beside which they could not be told from zero.
+    left: so many of the block's entries were parted from it. beside: its entries were parted from larger ones, beside
+    which they could not be told from zero.
     """
 
     block: Block
@@ -33,6 +34,7 @@ class Standing:
     draws: list[Estimate] = field(default_factory=list)
     suspect: bool = False
     settled: bool = False
+    left: int = 0
     beside: bool = False
 
     @property
@@ -66,17 +68,27 @@ class Standing:
         """The size that a relative error of the smallest entry refers to."""
         return max(self.group.smallest, 1e-3 * self.group.typical)
 
+    @property
+    def count(self) -> int:
+        """How many entries it speaks for."""
+        return self.block.size - self.left
+
     def parted(self, weight: Floats) -> tuple[Standing, tuple[Block, Group]] | None:
         """The entries of which an error as large as themselves would have been caught, and others, to be asked anew.
 
         None where all are of one kind. weight: |gradient x unit| of each entry of the argument.
         """
-        positions = self.block.positions()
-        below = weight[positions] < self.limit
-        if below.all() or not below.any():
+        index = self.block.index
+        mine = weight[slice(*index)] if isinstance(index, tuple) else weight[index]
+        below = mine < self.limit
+        small = np.flatnonzero(below)
+        if small.size in (0, mine.size):
             return None
-        (large, group), small = (_kind(self.block.argument, positions[k], weight) for k in (~below, below))
-        return replace(self, block=large, group=group), small
+        positions = small + index[0] if isinstance(index, tuple) else index[small]
+        large = mine[~below]
+        told = Group(None, large.size, rms(large), float(large.min()))
+        group = Group(positions, positions.size, rms(mine[small]), float(mine[small].min()))
+        return replace(self, group=told, left=small.size), (Block(self.block.argument, positions), group)
 
 
 @dataclass(slots=True)
@@ -106,8 +118,3 @@ class ArgumentOutcome:
     one_sided: int = 0
     left_domain: bool = False
     settled: bool = False
-
-
-def _kind(argument: int, positions: Index, weight: Floats) -> tuple[Block, Group]:
-    mine = weight[positions]
-    return Block(argument, positions), Group(positions, positions.size, rms(mine), float(mine.min()))

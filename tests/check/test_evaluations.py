@@ -241,3 +241,29 @@ def test_nothing_large_outlives_a_check(factor: float) -> None:
         gc.enable()
     # What the layer itself keeps is its own input; the last one may be another than the first.
     assert left < 1.5 * x.nbytes, "a cycle keeps arrays until the collector comes by"
+
+
+class BentAndMinute:
+    """x + sin(60 x) / 120, and w times a small number: of the two all at once tells the first only."""
+
+    def __init__(self, small: float, wrong: float = 1.0) -> None:
+        self.small, self.wrong = small, wrong
+
+    def forward(self, x: Array, w: Array) -> Any:
+        self.x = x
+        return np.concatenate([x + np.sin(60 * x) / 120, self.small * w])
+
+    def backward(self, upstream: Array) -> Any:
+        u, v = np.split(upstream, [self.x.size])
+        return u * (1 + 0.5 * np.cos(60 * self.x)), self.wrong * self.small * v
+
+
+@pytest.mark.parametrize("small", [1e-6, 1e-7])
+def test_what_all_at_once_does_not_tell_leaves_nothing_behind(small: float) -> None:
+    """The usual way is gone instead, and states what it has seen: not what the one probe had for the first argument."""
+    x, w = np.random.default_rng(0).uniform(0.5, 1.0, (2, 30))
+    for settings in ({}, {"sharpness": 1e-7}):
+        report = check(BentAndMinute(small), x, w, contract="values", **settings)
+        assert report.passed, settings
+        assert max(report.sharpness.values()) < 1e-7, settings
+    assert check(BentAndMinute(small, -1.0), x, w, contract="values").verdict == "fail"

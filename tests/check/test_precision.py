@@ -95,6 +95,34 @@ def test_in_float32_what_is_lost_beside_larger_entries_is_asked_by_itself(factor
         assert check(only(one), x, seed=seed).verdict == "fail"
 
 
+class Affine:
+    """a x + 1 in float32, with one slope of b times what it is."""
+
+    def __init__(self, a: Any, b: float) -> None:
+        self.a, self.b = a.astype(np.float32), np.ones(a.size, np.float32)
+        self.b[15] = b
+
+    def forward(self, x: Array) -> Any:
+        return self.a * x.astype(np.float32) + np.float32(1)
+
+    def backward(self, upstream: Array) -> Any:
+        return upstream.astype(np.float32) * self.a * self.b
+
+
+@pytest.mark.parametrize("factor", [3.0, -1.0])
+def test_what_stays_untold_is_no_pass_where_a_sharpness_is_asked_for(factor: float) -> None:
+    """Slopes of 3e-6 beside others of 1e-3, in outputs of the size of one: alone they are not told either."""
+    a = np.repeat([1e-3, 3e-6], 10)
+    x = np.random.default_rng(0).uniform(0.5, 1.0, 20).astype(np.float32)
+    for seed in range(4):
+        asked = check(Affine(a, factor), x, seed=seed, sharpness=0.5)
+        assert asked.verdict != "pass"
+        unasked = check(Affine(a, factor), x, seed=seed)
+        assert unasked.verdict != "pass" or "entries of x too small beside the others" in " ".join(unasked.notes)
+        assert check(Affine(np.full(20, 1e-3), 1.0), x, seed=seed, sharpness=0.5).passed
+        assert check(Affine(np.full(20, 1e-3), factor), x, seed=seed, sharpness=0.5).verdict == "fail"
+
+
 @pytest.mark.parametrize("inputs", [1, 12, 500])
 def test_float64_outside_and_float32_inside_is_a_finding_of_its_own(inputs: int) -> None:
     report = check(within(np.float32), normal(inputs))

@@ -99,6 +99,20 @@ def test_an_oscillation_that_no_step_resolves_is_not_accused() -> None:
         assert verdict(wave(1.5), x, seed=seed) == "fail", seed
 
 
+@pytest.mark.parametrize("seed", [5, 7])
+def test_a_sawtooth_far_out_is_not_taken_for_its_noise(seed: int) -> None:
+    """x modulo 1 at 1e7: until the step is below a period, what it jumps by seems to be rounding."""
+
+    def modulo(factor: float) -> Unary:
+        return Unary(lambda x: np.mod(x, 1.0), lambda x: factor * np.ones_like(x))
+
+    rng = np.random.default_rng(seed)
+    x = 1e7 + rng.integers(-2, 3, 5) + 0.3 * rng.standard_normal(5)
+    assert verdict(modulo(1.0), x, seed=seed) != "fail"
+    for factor in (1.1, -1.0, 0.0):
+        assert verdict(modulo(factor), x, seed=seed) == "fail", factor
+
+
 @pytest.mark.parametrize(
     "x", [[100.0, 100.0, 5.599999904632568], [1000.0, 1000.0, -9.0], [10.0, -1000.0, -1000.0, 10.0]]
 )

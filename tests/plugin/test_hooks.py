@@ -49,6 +49,13 @@ def test_an_implementation_in_a_conftest_is_asked_and_later_withdrawn(run: Run, 
     assert registered() == before
 
 
+def test_an_implementation_may_have_a_name_of_its_own(run: Run, pytester: pytest.Pytester) -> None:
+    """With `specname=` one conftest may implement a hook twice."""
+    named = CONFTEST.replace("hookimpl\n", "hookimpl(specname='gradcheck_adapt_layer')\n")
+    pytester.makeconftest(named.replace("def gradcheck_adapt_layer", "def gradcheck_unheard"))
+    run(TEST).assert_outcomes(passed=1)
+
+
 def test_without_the_mark_it_is_not_asked(run: Run, pytester: pytest.Pytester) -> None:
     pytester.makeconftest(CONFTEST.replace("@pytest_gradcheck.hookimpl\n", ""))
     result = run(TEST)

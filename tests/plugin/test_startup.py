@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_gradcheck import hookspecs, plugin, settings
+from pytest_gradcheck import plugin, settings
 
 #: Prints what stands in `sys.modules` when the process exits, after every hook of every plugin.
 WITNESS = """
@@ -81,11 +81,6 @@ def test_it_loads_two_modules_of_ours(pytester: pytest.Pytester) -> None:
 
 def test_the_options_are_the_scalar_settings() -> None:
     assert list(plugin.SCALARS.items()) == list(settings.SCALARS.items())
-
-
-def test_the_hooks_are_those_that_are_specified() -> None:
-    """A conftest that implements one of these is forwarded to the manager of our hooks; another would be overlooked."""
-    assert set(plugin.HOOKS) == {name for name in vars(hookspecs) if name.startswith("gradcheck_")}
 
 
 def test_a_check_that_is_only_collected_or_skipped_loads_nothing_heavy(pytester: pytest.Pytester) -> None:
