@@ -16,6 +16,8 @@ from .stencil import Index
 
 #: (argument, position) of entries that are moved together.
 Entries = tuple[tuple[int, int], ...]
+#: The lowest and the highest slope of one output, and their doubt.
+Known = tuple[float, float, float]
 Mask = npt.NDArray[np.bool_]
 
 #: The looks before a breach is believed, as shares of the first step, for as long as they can tell.
@@ -139,7 +141,7 @@ def _taken(slopes: Slopes, closer: Slopes, by: float, outputs: Index) -> Slopes:
     return Slopes(**parts)
 
 
-def between(slopes: Slopes, j: int) -> tuple[float, float, float] | None:
+def between(slopes: Slopes, j: int) -> Known | None:
     """The lowest and the highest slope of output j and their doubt; None where there is none.
 
     At a jump the side that does not jump has a slope of its own, and that alone is right.
@@ -163,7 +165,7 @@ def breach_of(slopes: Slopes, j: int, entries: Entries, declared: float) -> Brea
     return known and _breach(known, entries, declared)
 
 
-def _breach(known: tuple[float, float, float], entries: Entries, declared: float) -> Breach | None:
+def _breach(known: Known, entries: Entries, declared: float) -> Breach | None:
     low, high, doubt = known
     return None if low - doubt <= declared <= high + doubt else Breach(entries, declared, low, high, doubt)
 
@@ -185,22 +187,21 @@ def persisting(
     look: the slopes at a multiple of the first step. reach: that step, and how far it may grow. y: the output.
     seen: the slopes of the breach. Those at a nearer step than the first tell more than any between the two.
     """
-    nearest = 1.0 if seen is None else seen.nearness(j)
-    breach = None if seen is None or nearest == 1.0 else breach_of(seen, j, entries, declared)
-    breach, nearest = _nearer(lambda by: between(look(by), j), entries, declared, breach, nearest)
+    nearest, last = (1.0, None) if seen is None else (seen.nearness(j), between(seen, j))
+    breach, nearest = _nearer(lambda by: between(look(by), j), entries, declared, last, nearest)
     return None if breach is None or _is_digits(look, j, breach, nearest, reach, y) else breach
 
 
 def _nearer(
-    known_at: Callable[[float], tuple[float, float, float] | None],
-    entries: Entries,
-    declared: float,
-    breach: Breach | None,
-    nearest: float,
+    known_at: Callable[[float], Known | None], entries: Entries, declared: float, last: Known | None, nearest: float
 ) -> tuple[Breach | None, float]:
-    """A breach that was seen at `nearest`, as it is at nearer steps; None where it is gone. And the step that told."""
-    # Slopes of their own, chosen for being in the least doubt, are not outdone by what rounding makes of nearer ones.
-    solid = breach is not None and breach.doubt <= VAGUE * max(abs(breach.low), abs(breach.high))
+    """The breach at steps nearer than `nearest`, None where it is gone; and the step that told.
+
+    last: the slopes at that step; where it is the first one they tell no more than those of another.
+    """
+    breach = None if last is None or nearest == 1.0 else _breach(last, entries, declared)
+    # Slopes of their own are not outdone by what rounding makes of nearer ones.
+    solid = breach is not None and last is not None and _is_sharp(last)
     inside: float | None = None
     for by in [by for by in NEARER if by < nearest]:
         known = known_at(by)
@@ -214,13 +215,23 @@ def _nearer(
                 # In doubt as it still is, it may hide what a sharper look shows.
                 inside = known[2]
                 continue
-            inside, nearest = None, by
+            solid = _is_sharp(known) and last is not None and _alike(known, last)
+            inside, nearest, last = None, by, known
         # A look that cannot tell a breach is no reason to overlook that there is none.
         elif not solid and max(known[0] - declared, declared - known[1]) <= 0.05 * breach.size:
             return None, by
         if known[2] > 10 * breach.size:
             break
     return breach, nearest
+
+
+def _is_sharp(known: Known) -> bool:
+    return known[2] <= VAGUE * max(abs(known[0]), abs(known[1]))
+
+
+def _alike(known: Known, last: Known) -> bool:
+    """Whether slopes are those of the look before: a kink keeps its own, what oscillates has others at each step."""
+    return max(abs(known[0] - last[0]), abs(known[1] - last[1])) <= known[2] + last[2]
 
 
 def _is_digits(

@@ -42,6 +42,18 @@ def test_a_slope_outside_those_of_a_kink_persists(noise: float, largest: float) 
     assert not persists(relu, 0.3, noise, largest)
 
 
+def test_what_rounding_makes_of_slopes_that_were_sharp_and_alike_excuses_nothing() -> None:
+    """At a millionth of the step a rounded output has slopes of 0 and 1, and 0.9 lies between; it is 0.78 before."""
+
+    def rounded(t: float) -> float:
+        return float(np.floor(0.78 * t / 1e-14 + 0.1) * 1e-14)
+
+    nearest = looks(rounded, 1e-14)(1e-6)
+    assert min(nearest.left[0], nearest.right[0]) < 0.9 < max(nearest.left[0], nearest.right[0])
+    assert persists(rounded, 0.9, 1e-14)
+    assert not persists(rounded, 0.78, 1e-14)
+
+
 def test_a_bend_below_the_step_is_gone_nearer() -> None:
     """tanh(t / 1e-10) looks like a jump at 2e-8, and has the slope that is declared."""
     assert not persists(lambda t: 1e-10 * np.tanh(t / 1e-10), 1.0)
