@@ -175,4 +175,7 @@ class Appeal:
         # What is left may tremble more than it shows, and a larger step makes less of that.
         sharp = prober.sharp(self.block, masked, 0, self.pilot, SINGLE)
         far = prober.ladder(self.block, masked, self.direction, prober.ceiling / 3, SINGLE)
-        return any(e.finite and e.gap <= max(e.bar, 1e-3 * abs(e.value)) for e in (sharp, far) if e.bar < accused.gap)
+        # And where the others hid nothing of it, the gap is what it was.
+        near = [min(1e-3 * abs(e.value), accused.gap / DIGITS) for e in (sharp, far)]
+        looks = zip((sharp, far), near, strict=True)
+        return any(e.finite and e.bar < accused.gap and e.gap <= max(e.bar, room) for e, room in looks)

@@ -70,6 +70,19 @@ def test_what_a_saturated_output_hides_is_no_error(at: int) -> None:
     assert verdict(Softmax(1.1), x) == "fail"
 
 
+@pytest.mark.parametrize("error", [1e-3, 1e-4, 1e-5])
+def test_what_other_outputs_might_hide_excuses_nothing_that_they_do_not(error: float) -> None:
+    """An output of 24 rounds by more than one of 1e-10 moves, but has nothing to do with it."""
+
+    def asinh(wrong: Any) -> Unary:
+        return Unary(np.arcsinh, lambda x: wrong / np.hypot(1.0, x))
+
+    x, one = np.array([1e10, -1e-10, 1.0, -1e5, 0.0]), np.array([1.0, 1.0 + error, 1.0, 1.0, 1.0])
+    for seed in (0, 1, 943630445):
+        assert verdict(asinh(1.0), x, seed=seed) == "pass"
+        assert verdict(asinh(one), x, seed=seed) == "fail"
+
+
 def test_a_bend_below_the_step_is_no_kink_of_another_slope() -> None:
     def elu(slope: float) -> Unary:
         return Unary(
