@@ -112,8 +112,8 @@ def judge_low(
         wide = double[i]
         if wide is None or i >= len(first.gradients) or first.gradients[i] is None or wide.size == 0:
             continue
-        given = np.asarray(first.gradients[i], np.float64).reshape(-1)
-        moved = np.asarray(again[i], np.float64).reshape(-1) if i < len(again) and again[i] is not None else given
+        given = _held(first.gradients[i], wide)
+        moved = _held(again[i], wide) if i < len(again) and again[i] is not None else given
         if given.size != wide.size or moved.size != wide.size:
             continue
         gap, size = np.abs(given - wide), max(beside, _share(first, i))
@@ -144,6 +144,17 @@ def judge_low(
         f"{', '.join(exact)}"
     ]
     return findings, notes if exact else []
+
+
+def _held(gradient: Any, wide: Floats) -> Floats:
+    """A gradient in float64; infinite entries as they are there, where its own dtype does not hold so much."""
+    low = np.asarray(gradient)
+    given = np.asarray(low, np.float64).reshape(-1)
+    if low.dtype.kind != "f" or given.size != wide.size:
+        return given
+    # A hundredth is more than a product of three roundings of float16.
+    most = 0.99 * float(np.finfo(low.dtype).max)
+    return np.where(np.isinf(given) & (np.copysign(wide, given) == wide) & (np.abs(wide) >= most), wide, given)
 
 
 def _share(first: FirstCall, i: int) -> float:

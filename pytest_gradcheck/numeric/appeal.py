@@ -24,6 +24,8 @@ from .stencil import Block, Claim
 CLOSER = 64.0
 #: A measured slope is not by chance so near to the declared one, as a part of the gap, at two steps in turn.
 CHANCE = 1e-3
+#: Outputs that are whole multiples of this, or of more, are rounded on purpose.
+GRAIN = 2.0**-16
 #: Larger steps at which an entry is looked at whose step moves nothing.
 LOOKS = 16
 
@@ -130,10 +132,11 @@ class Appeal:
         rests: by how much each output changes where the inputs change in their last digits; all of them count where
         the entry moves none.
         """
-        still = self.still
-        upstreams = zip(self.claim.upstream, rests, self.sides, strict=True)
-        trembles = (float((np.abs(u) * r * (still | (p != m))).sum()) for u, r, (p, m) in upstreams)
-        return self.accused.gap * self.accused.step <= SIGMAS * sum(trembles)
+        still, total = self.still, 0.0
+        for u, r, (p, m) in zip(self.claim.upstream, rests, self.sides, strict=True):
+            off = np.maximum(r, grain(p, m))
+            total += float((np.abs(u) * np.where(still | (p != m), off, 0.0)).sum())
+        return self.accused.gap * self.accused.step <= SIGMAS * total
 
     def hardly_moves(self) -> bool:
         """Whether no output moves by more than a few of its last digits, or entries move within a structure only."""
@@ -175,7 +178,20 @@ class Appeal:
         # What is left may tremble more than it shows, and a larger step makes less of that.
         sharp = prober.sharp(self.block, masked, 0, self.pilot, SINGLE)
         far = prober.ladder(self.block, masked, self.direction, prober.ceiling / 3, SINGLE)
-        # And where the others hid nothing of it, the gap is what it was.
-        near = [min(1e-3 * abs(e.value), accused.gap / DIGITS) for e in (sharp, far)]
-        looks = zip((sharp, far), near, strict=True)
-        return any(e.finite and e.bar < accused.gap and e.gap <= max(e.bar, room) for e, room in looks)
+        return any(e.finite and e.gap <= max(e.bar, 1e-3 * abs(e.value)) for e in (sharp, far) if e.bar < accused.gap)
+
+
+def grain(plus: Floats, minus: Floats) -> Floats:
+    """Of what power of two two outputs are whole multiples, zero where that is no rounding of larger numbers.
+
+    The difference of two numbers of 1e10 is a multiple of 2^-19, whatever its own size, and no shift of the inputs in
+    their last digits need show it. What rounds more coarsely than `GRAIN` does so on purpose.
+    """
+    found = np.minimum(_lowest_bit(plus), _lowest_bit(minus))
+    return np.where(found <= GRAIN, found, 0.0)
+
+
+def _lowest_bit(y: Floats) -> Floats:
+    mantissa, exponent = np.frexp(np.abs(y))
+    digits = np.where(np.isfinite(mantissa), mantissa * 2.0**53, 0.0).astype(np.int64)
+    return np.where(digits == 0, np.inf, np.ldexp((digits & -digits).astype(float), exponent - 53))

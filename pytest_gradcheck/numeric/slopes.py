@@ -245,18 +245,18 @@ def _is_digits(
     nearest: the smallest step at which the breach was seen, as a part of the first.
     """
     step, largest = reach
-    still = breach.low == breach.high == 0.0
+    still, seen_at = breach.low == breach.high == 0.0, nearest * step
     if breach.size * max(step, largest) <= DUST * (abs(y) or 1.0):
         return True
-    if largest < step:
+    if largest < seen_at:
         return False
     far = DIGITS * STAIR / breach.size
-    if not still and far < nearest * step / 16:
+    if not still and far < seen_at / 16:
         return False
     if still and far > largest:
         # Nothing that a small entry's own size can move would be seen: it is moved by parts of one as well.
         largest = max(largest, LARGEST)
-    far, enough = min(max(far, step), largest), np.inf if still else DIGITS * DIGITS * STAIR / breach.size
+    far, enough = min(max(far, seen_at), largest), np.inf if still else DIGITS * DIGITS * STAIR / breach.size
     while far <= largest:
         slopes = look(far / step)
         known = between(slopes, j)

@@ -219,6 +219,30 @@ def test_an_infinite_gradient_is_right_where_the_slope_is_infinite() -> None:
     assert seen.first.notes == ("the gradient of x is infinite where the forward's own slope is",)
 
 
+def test_an_infinite_gradient_is_right_where_its_dtype_holds_no_more() -> None:
+    class Exp:
+        def __init__(self, slope: float) -> None:
+            self.slope = np.float16(slope)
+
+        def forward(self, x: Array) -> Any:
+            self.y = np.exp(x)
+            return self.y
+
+        def backward(self, upstream: Array) -> Any:
+            return (upstream * self.y * self.slope,)
+
+    x = np.array([0.0, 5.859375], np.float16)
+    upstream = np.array([1.0, 196.5], np.float16)
+    right = check(Exp(1.0), x, upstream=upstream, contract="values")
+    told = "the gradient of x is infinite where the forward's own slope is (or is more than float16 holds)"
+    assert right.passed
+    assert told in right.notes
+    assert check(Exp(-1.0), x, upstream=upstream, contract="values").verdict == "fail"
+    # A tenth of that upstream fits: what is infinite then is the layer's own.
+    wrong = check(Exp(100.0), x, upstream=upstream / np.float16(10.0), contract="values")
+    assert wrong.findings[0].kind == "nonfinite"
+
+
 def test_switched_off_clauses_carry_their_reason() -> None:
     layer = Returning(lambda x, W, b: (x.astype(np.float32), W, b))
     seen = trial(layer, *DENSE, skip={"dtype": "half precision on the wire"})

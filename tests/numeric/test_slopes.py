@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from pytest_gradcheck.numeric.slopes import FINE, Slopes, between, breach_of, grows, outside, persisting, settled
 
 STEP, LARGEST = 2e-8, 0.3
+#: So that what is only some 1e-11 wide moves by more than last digits of numbers near one.
+GAIN = 1e6
 
 
 def looks(f: Callable[[float], float], noise: float = 0.0) -> Callable[[float], Slopes]:
@@ -89,6 +92,21 @@ def test_minute_outputs_have_kinks_of_their_own(scale: float) -> None:
     assert not persists(lambda t: scale * relu(t), 0.5 * scale)
 
 
+def test_last_digits_that_were_seen_much_nearer_are_gone_at_a_step_below_the_first() -> None:
+    """Of a large first step nothing larger is left to be looked at, but what was seen at its 1e-12th part has room."""
+
+    def rest(t: float) -> float:
+        return float(np.round(1e-10 * t / 2e-18) * 2e-18) + (2e-18 if t > 0.0 else 0.0)
+
+    step, by = 0.2, 1e-12
+    look = looks(rest)
+    seen = replace(look(step * by / STEP), by=np.array([by]))
+    assert seen.right[0] > 4e-6
+    for declared, told in ((1e-10, False), (1.0, True)):
+        found = persisting(lambda b: look(step * b / STEP), 0, ((0, 0),), declared, (step, 0.15), 0.0, seen)
+        assert (found is not None) == told
+
+
 def test_the_rest_of_what_cancels_is_gone_at_a_larger_step() -> None:
     def rest(t: float) -> float:
         return 1e-22 * (t * t) + (1e-30 if t > 0.0 else -1e-30 if t < 0.0 else 0.0)
@@ -132,11 +150,11 @@ def test_what_oscillates_within_the_step_has_slopes_nearer() -> None:
 
 def test_slopes_that_agree_by_chance_do_not_settle() -> None:
     """At a hundredth of the step, and at half of that, whole periods have passed: a slope of almost nothing."""
-    width, slope = STEP * 1e-2 / (4 * np.pi + 0.02), 0.03
-    phase = np.arccos(slope)
+    width, slope = STEP * 1e-2 / (4 * np.pi + 0.02), 0.03 * GAIN
+    phase = np.arccos(0.03)
 
     def wave(t: float) -> float:
-        return width * float(np.sin(phase + t / width) - np.sin(phase))
+        return GAIN * width * float(np.sin(phase + t / width) - np.sin(phase))
 
     first, aliased = looks(wave)(1.0), looks(wave)(1e-2)
     assert first.doubt[0] > FINE * slope > aliased.doubt[0]
@@ -155,13 +173,13 @@ def test_a_breach_that_a_vague_look_hides_is_seen_by_a_sharper_one(factor: float
     width, phase = STEP * 1e-4 / 0.2, 0.8
 
     def wave(t: float) -> float:
-        return width * float(np.sin(phase + t / width) - np.sin(phase))
+        return GAIN * width * float(np.sin(phase + t / width) - np.sin(phase))
 
-    declared = factor * float(np.cos(phase))
+    slope = GAIN * float(np.cos(phase))
     first, vague = looks(wave)(1.0), looks(wave)(1e-4)
-    assert first.doubt[0] < FINE, "so that it seems to have settled"
-    assert vague.left[0] + vague.doubt[0] > 1.1 * np.cos(phase) > vague.left[0]
-    assert persists(wave, declared) == told
+    assert first.doubt[0] < FINE * slope, "so that it seems to have settled"
+    assert vague.left[0] + vague.doubt[0] > 1.1 * slope > vague.left[0]
+    assert persists(wave, factor * slope) == told
 
 
 def test_a_kink_keeps_the_step_of_the_rule() -> None:
