@@ -259,12 +259,14 @@ def _is_digits(
     far, enough = min(max(far, seen_at), largest), np.inf if still else DIGITS * DIGITS * STAIR / breach.size
     while far <= largest:
         slopes = look(far / step)
-        known = between(slopes, j)
-        moves = slopes.left[j] != 0.0 or slopes.right[j] != 0.0
+        sides = float(slopes.left[j]), float(slopes.right[j])
+        known, moves = between(slopes, j), any(sides)
         beyond = known and _breach(known, breach.entries, breach.declared)
         gone = known is not None and (beyond is None or beyond.size <= breach.size / DIGITS)
-        if known is not None and max(abs(known[0]), abs(known[1])) * far < STAIR:
-            gone |= max(abs(known[0] - breach.low), abs(known[1] - breach.high)) > 0.5 * breach.size
+        # Where both sides seem to jump, too: what moves by no digit of one at either step has no slope of its own.
+        low, high = known[:2] if known else (min(sides), max(sides))
+        if max(abs(low), abs(high)) * far < STAIR:
+            gone |= max(abs(low - breach.low), abs(high - breach.high)) > 0.5 * breach.size
         if gone and (moves or not still):
             return True
         if moves:

@@ -107,6 +107,22 @@ def test_last_digits_that_were_seen_much_nearer_are_gone_at_a_step_below_the_fir
         assert (found is not None) == told
 
 
+def test_one_last_digit_on_either_side_is_a_rest_though_both_sides_seem_to_jump() -> None:
+    """2^-53 at 1e-13 and twice that at 1e-11: a slope of 1e-3 that is one of 1e-5 sixty-four times as far."""
+
+    def rest(t: float) -> float:
+        return float(np.sign(t) * 2.0**-53 * (1 + (abs(t) > 1e-12)))
+
+    step, by = 0.088, 1e-12
+    look = looks(rest)
+    near, far = look(step * by / STEP), look(step * 64e-12 / STEP)
+    assert far.left_jumps[0] and far.right_jumps[0]
+    seen = replace(near, by=np.array([by]), left_jumps=np.array([False]), right_jumps=np.array([False]))
+    for declared, told in ((0.0, False), (1.0, True)):
+        found = persisting(lambda b: look(step * b / STEP), 0, ((0, 0),), declared, (step, 2.5), 0.0, seen)
+        assert (found is not None) == told
+
+
 def test_the_rest_of_what_cancels_is_gone_at_a_larger_step() -> None:
     def rest(t: float) -> float:
         return 1e-22 * (t * t) + (1e-30 if t > 0.0 else -1e-30 if t < 0.0 else 0.0)
