@@ -24,8 +24,6 @@ from .stencil import Block, Claim
 CLOSER = 64.0
 #: A measured slope is not by chance so near to the declared one, as a part of the gap, at two steps in turn.
 CHANCE = 1e-3
-#: An error of this part of the gradients is small.
-SMALL = 1e-3
 #: Outputs that are whole multiples of this, or of more, are rounded on purpose.
 GRAIN = 2.0**-16
 #: Larger steps at which an entry is looked at whose step moves nothing.
@@ -161,19 +159,6 @@ class Appeal:
             moved |= bool(moves.any())
         return moved
 
-    def among_digits_of_one(self) -> bool:
-        """Whether a gap that is small beside its gradients moves outputs by less than a few last digits of one.
-
-        A divergence of 1e-11 may be a sum of terms near one, off by their rounding, which need not tremble: to nearby
-        inputs it is the same. Of outputs that are minute by themselves an error would be seen that is not so small.
-        """
-        i, accused = self.block.argument, self.accused
-        if accused.gap * accused.step > DIGITS * STAIR * self.largest:
-            return False
-        gradient = self.claim.gradients[i]
-        largest = 0.0 if gradient is None else float(self.prober.stencil.weight(i, gradient).max(initial=0.0))
-        return accused.gap <= SMALL * max(largest, abs(accused.value))
-
     def hidden_by_rounding(self) -> bool:
         """Whether a gap this small may be what outputs would have moved by, had their rounding let them.
 
@@ -193,7 +178,7 @@ class Appeal:
         # What is left may tremble more than it shows, and a larger step makes less of that.
         sharp = prober.sharp(self.block, masked, 0, self.pilot, SINGLE)
         far = prober.ladder(self.block, masked, self.direction, prober.ceiling / 3, SINGLE)
-        return any(e.finite and e.gap <= max(e.bar, SMALL * abs(e.value)) for e in (sharp, far) if e.bar < accused.gap)
+        return any(e.finite and e.gap <= max(e.bar, 1e-3 * abs(e.value)) for e in (sharp, far) if e.bar < accused.gap)
 
 
 def grain(plus: Floats, minus: Floats) -> Floats:

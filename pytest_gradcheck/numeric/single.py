@@ -101,7 +101,7 @@ class Single:
         if (_is_residue(size, claim) and appeal.hardly_moves()) or appeal.hidden_by_rounding():
             return "right"
         told = self.prober.converged(estimate) or estimate.gap > 3 * estimate.bar
-        return "wrong" if told and not (appeal.only_rests_move() or appeal.among_digits_of_one()) else "undecided"
+        return "wrong" if told and not appeal.only_rests_move() else "undecided"
 
     def _once_more(self, block: Block, claim: Claim, first: Estimate) -> Estimate:
         """One entry at the step that its own curvature suggests; where two looks differ, that is in the bar."""
