@@ -47,10 +47,6 @@ KNOWN = {
     "layer-norm-float16": dom.interval(-10, 10),
 }
 
-#: The same for all inputs of a layer. A probability of 1e-22 is lost in a sum of one: what it leaves of a divergence
-#: has a slope of its own at every step, and an output of zero does not say that it is none.
-WITHIN = {"kl-divergence": dom.interval(-9, 9)}
-
 #: No domain says where these have the gradient that they declare: where eigenvalues are apart, where nothing is tied.
 UNDECLARED = ("symmetric-eigenvalues", "singular-values", "fan-out")
 
@@ -82,7 +78,6 @@ def _declared(case: Case) -> Telling | None:
     names = told.pop("domain", {}).values()
     domain |= dict(zip(given, names, strict=False))
     domain |= {"x0": KNOWN[case.name]} if case.name in KNOWN else {}
-    domain |= dict.fromkeys(given, WITHIN[case.name]) if case.name in WITHIN else {}
     return Telling(case.name, "", lambda wrong: layer_of(case), given, 0, domain, {}, dtypes, told)
 
 
