@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import random
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import (
@@ -46,6 +46,7 @@ _LEAVES = (
     MemberDescriptorType,
     WrapperDescriptorType,
 )
+_LEAF_TYPES = frozenset(_LEAVES)
 _LIBRARIES = frozenset(
     {"builtins", "numpy", "torch", "jax", "jaxlib", "abc", "typing", "collections", "pytest_gradcheck"}
 )
@@ -189,44 +190,50 @@ def sources_in(layer: Any) -> list[Source]:
             continue
         for child in _children(thing):
             # A leaf is nearly always an array or a number: the type test spares the walk most of its work.
-            if not isinstance(child, _LEAVES) and id(child) not in seen:
+            if type(child) not in _LEAF_TYPES and not isinstance(child, _LEAVES) and id(child) not in seen:
                 seen.add(id(child))
                 queue.append(child)
     return found
 
 
+_GENERATORS = (np.random.Generator, np.random.BitGenerator, np.random.RandomState, random.Random)
+
+
 def _as_source(thing: Any) -> Source | None:
+    if not isinstance(thing, _GENERATORS):
+        return _as_torch_source(thing) if "torch" in sys.modules else None
     if isinstance(thing, np.random.Generator):
         thing = thing.bit_generator
     if isinstance(thing, np.random.BitGenerator):
         return Source("a numpy Generator", lambda: thing.state, lambda state: setattr(thing, "state", state), thing)
     if isinstance(thing, np.random.RandomState):
         return Source("a numpy RandomState", lambda: thing.get_state(legacy=False), thing.set_state, thing)
-    if isinstance(thing, random.Random):
-        return Source("a random.Random", thing.getstate, thing.setstate, thing)
+    return Source("a random.Random", thing.getstate, thing.setstate, thing)
+
+
+def _as_torch_source(thing: Any) -> Source | None:
     torch_generator: Any = getattr(sys.modules.get("torch"), "Generator", None)
     if torch_generator is not None and isinstance(thing, torch_generator):
         return Source("a torch Generator", thing.get_state, thing.set_state, thing)
     return None
 
 
-def _children(thing: Any) -> Iterator[Any]:
+def _children(thing: Any) -> Iterable[Any]:
+    if isinstance(thing, FunctionType):
+        return _reached_by(thing)
+    if isinstance(thing, type):
+        return vars(thing).values() if _is_users(thing) else ()
     if isinstance(thing, dict):
-        yield from list(thing.values())[:MOST_ITEMS]
-    elif isinstance(thing, (list, tuple, set, frozenset)):
-        yield from list(thing)[:MOST_ITEMS]
-    elif isinstance(thing, FunctionType):
-        yield from _reached_by(thing)
-    elif isinstance(thing, MethodType):
-        yield from (thing.__self__, thing.__func__)
-    elif isinstance(thing, (staticmethod, classmethod)):
-        yield thing.__func__
-    elif isinstance(thing, partial):
-        yield from (thing.func, *thing.args, *thing.keywords.values())
-    elif isinstance(thing, type):
-        yield from vars(thing).values() if _is_users(thing) else ()
-    else:
-        yield from _attributes(thing)
+        return list(thing.values())[:MOST_ITEMS]
+    if isinstance(thing, (list, tuple, set, frozenset)):
+        return list(thing)[:MOST_ITEMS]
+    if isinstance(thing, MethodType):
+        return thing.__self__, thing.__func__
+    if isinstance(thing, (staticmethod, classmethod)):
+        return (thing.__func__,)
+    if isinstance(thing, partial):
+        return thing.func, *thing.args, *thing.keywords.values()
+    return _attributes(thing)
 
 
 def _attributes(thing: Any) -> Iterator[Any]:

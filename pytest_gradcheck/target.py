@@ -105,7 +105,7 @@ class Target:
     def fresh(self) -> Target | None:
         """A target around a deep copy of the layer as it is now, or None where it cannot be copied."""
         # What belongs to the class stays one for all instances, so that a cache held there is seen by both.
-        shared = {id(value): value for kind in type(self.layer).__mro__ for value in vars(kind).values()}
+        shared = {id(value): value for kind in type(self.layer).__mro__[:-1] for value in vars(kind).values()}
         try:
             twin = copy.copy(self)
             twin.layer = copy.deepcopy(self.layer, shared)

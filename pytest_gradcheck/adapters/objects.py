@@ -19,6 +19,8 @@ class ObjectTarget(Bound):
     """A layer that keeps what its backward needs in itself."""
 
     convention = "object with forward and backward"
+    #: Whether the backward that was last asked takes no upstream.
+    alone = False
 
     def __init__(self, layer: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.layer, self.kwargs = layer, kwargs
@@ -46,7 +48,8 @@ class ObjectTarget(Bound):
     def pull(self, upstream: Sequence[Array]) -> Any:
         """The layer's backward, with the upstream nested as it takes it."""
         backward = self.layer.backward
-        if takes_nothing(backward):
+        self.alone = takes_nothing(backward)
+        if self.alone:
             return self._of_value(backward)
         given = self.outputs.upstream(upstream)
         return backward(*given) if apart(backward, self.outputs) else backward(given)
@@ -63,7 +66,7 @@ class ObjectTarget(Bound):
 
     def scaled(self, gradients: list[Any], upstream: Sequence[Array]) -> list[Any]:
         """The gradients times the upstream that backward did not take; otherwise as they are."""
-        return [times(g, upstream[0]) for g in gradients] if takes_nothing(self.layer.backward) else gradients
+        return [times(g, upstream[0]) for g in gradients] if self.alone else gradients
 
 
 def takes_nothing(backward: Any) -> bool:

@@ -7,6 +7,7 @@ a small function in a table; it can be switched off by name with `skip={"name": 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from pytest_gradcheck.calls import Unfinished
 from pytest_gradcheck.errors import GradCheckError, InvalidInput, LayerError
@@ -136,7 +137,7 @@ class _Record:
         self.notes: list[str] = []
 
     def add(self, name: str, ruling: Ruling) -> None:
-        self.clauses.append(Clause(name, ruling.state, ruling.detail))
+        self.clauses.append(_clause(name, ruling.state, ruling.detail))
         for finding in ruling.findings:
             self.findings.setdefault((finding.kind, finding.argument), finding)
         if ruling.note:
@@ -145,6 +146,10 @@ class _Record:
     def outcome(self, complete: bool = True, note: str = "") -> Outcome:
         notes = (*self.notes, note) if note else tuple(self.notes)
         return Outcome(tuple(self.findings.values()), tuple(self.clauses), notes, complete)
+
+
+#: What is said of the clauses is the same in most checks.
+_clause = lru_cache(maxsize=256)(Clause)
 
 
 def _no_numbers(first: FirstCall) -> str:

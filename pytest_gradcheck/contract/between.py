@@ -75,7 +75,7 @@ def fresh_copy(scene: Scene) -> Ruling:
     copy = scene.copy()
     # They are compared before the copy is called again, and need not be kept for later.
     fresh_outputs = copy.borrowed(values())
-    if scene.differing(fresh_outputs, outputs, scene.rearranged()):
+    if scene.differing(fresh_outputs, outputs, scene.rearranged):
         reason = "a fresh copy gives other outputs: it draws numbers of its own when first used"
         return skipped(reason, note=f"{scene.layer}: {reason}")
     upstream = fitted(scene.first.upstream, outputs)
@@ -103,7 +103,7 @@ def returned(
     """Whether the original values give the original answer again: the first call's, unless another is given."""
     outputs, gradients = answer
     first_outputs, first_gradients = original or (scene.first.outputs, scene.first.gradients)
-    found = scene.differing(outputs, first_outputs, scene.rearranged())
+    found = scene.differing(outputs, first_outputs, scene.rearranged)
     if found and (drawn := calls.frozen.strayed()):
         return skipped(f"{what}, forward draws from {drawn[0]}, which it did not at first")
     if found:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,7 @@ _CHUNK = 1 << 16
 _SMALL = 1 << 12
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(NamedTuple):
     """By how much two answers may differ: a part of the entry, of the array's largest entry, and of all terms.
 
     The last is there for a gradient that is all rounding, as that of a bias before a normalisation: its own size

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -15,8 +16,7 @@ from pytest_gradcheck.verdict import Clause, Finding
 from .compare import equal
 
 
-@dataclass(frozen=True, slots=True)
-class FirstCall:
+class FirstCall(NamedTuple):
     """The first forward and backward of a check, with copies of what the layer was given.
 
     calls: the layer, after that forward and backward.
@@ -48,7 +48,7 @@ class FirstCall:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the arguments, in order."""
-        return tuple(argument.name for argument in self.calls.target.arguments)
+        return tuple([argument.name for argument in self.calls.target.arguments])
 
 
 def begin(
@@ -83,8 +83,7 @@ def unchanged(now: Array, was: Array) -> bool:
     return now.shape == was.shape and equal(now, was)
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(NamedTuple):
     """What one clause says: its state, what was done to provoke it, and the findings where it is broken."""
 
     state: Literal["kept", "broken", "skipped"]
@@ -93,11 +92,13 @@ class Ruling:
     note: str = ""
 
 
+@lru_cache(maxsize=256)  # the same few are given in each check
 def kept(detail: str, note: str = "") -> Ruling:
     """The layer keeps the clause."""
     return Ruling("kept", detail, note=note)
 
 
+@lru_cache(maxsize=256)
 def skipped(detail: str, note: str = "") -> Ruling:
     """The clause could not be tried, or does not apply; `detail` is the reason."""
     return Ruling("skipped", detail, note=note)

@@ -148,7 +148,7 @@ def _adds_up(scene: Scene, once: list[Any], twice: list[Any]) -> bool:
             return False
         else:
             steps.append(new - old)
-    return not scene.differing(steps, first, scene.rearranged())
+    return not scene.differing(steps, first, scene.rearranged)
 
 
 def _one_cache_per_forward(scene: Scene) -> bool:

@@ -16,6 +16,8 @@ from .compare import Allowance, Difference, coarsest, difference, largest
 from .records import FirstCall, Ruling, broken, kept, unchanged
 from .written import written
 
+#: Works out what two answers may differ by, where they are not equal to the bit.
+Allowed = Callable[[], Allowance]
 Elsewhere = tuple[Callable[[], list[Array]], Sequence[Array], list[Any]]
 
 
@@ -100,30 +102,30 @@ class Scene:
             self._products = max((largest(u) * largest(y) for u, y in pairs), default=0.0) * max(1.0, inputs)
         return Allowance.rearranged(eps, factor * max(terms, self._products), self.slack)
 
-    def differing(self, now: Sequence[Any], was: Sequence[Any], allowed: Allowance | None = None) -> list[Difference]:
+    def differing(self, now: Sequence[Any], was: Sequence[Any], allowed: Allowed | None = None) -> list[Difference]:
         """Where two answers differ, outputs or gradients; empty where they agree."""
         if len(now) != len(was):
             return [Difference(words=f"{len(was)}, then {len(now)}")]
-        places = (self._difference(new, old, allowed) for new, old in zip(now, was, strict=True))
+        places = [self._difference(new, old, allowed) for new, old in zip(now, was, strict=True)]
         return [apart for apart in places if apart is not None]
 
     def apart(
-        self, now: Sequence[Any], was: Sequence[Any], allowed: Allowance | None = None
+        self, now: Sequence[Any], was: Sequence[Any], allowed: Allowed | None = None
     ) -> list[tuple[str, Difference]]:
         """Name and difference of each argument whose gradients differ."""
         if len(now) != len(was):
             return [("the gradients", Difference(words=f"{len(was)}, then {len(now)}"))]
         answers = zip(self.names, now, was, strict=False)
-        places = ((name, self._difference(new, old, allowed)) for name, new, old in answers)
+        places = [(name, self._difference(new, old, allowed)) for name, new, old in answers]
         return [(name, apart) for name, apart in places if apart is not None]
 
-    def _difference(self, now: Any, was: Any, allowed: Allowance | None) -> Difference | None:
+    def _difference(self, now: Any, was: Any, allowed: Allowed | None) -> Difference | None:
         if now is was:
             return None
         # Most answers are equal to the bit: the allowance is worked out only for those that are not.
         if isinstance(now, np.ndarray) and isinstance(was, np.ndarray) and _alike(now, was):
             return None
-        return difference(now, was, allowed or self.repeated())
+        return difference(now, was, (allowed or self.repeated)())
 
     def judged(self, clause: str, kind: str, what: str, now: Sequence[Any], was: Sequence[Any], way: str) -> Ruling:
         """Kept where two answers agree, broken with one finding per argument where not.
@@ -131,7 +133,7 @@ class Scene:
         what: what was done, the beginning of the message; way: the way out, its end.
         """
         rearranged = kind in ("transpose", "upstream")
-        found = self.apart(now, was, self.rearranged() if rearranged else None)
+        found = self.apart(now, was, self.rearranged if rearranged else None)
         if not found:
             return kept(what)
         return broken(what, *(self.finding(clause, kind, what, name, apart, way) for name, apart in found))

@@ -121,7 +121,7 @@ def _as_a_fresh_one(scene: Scene, tour: Tour, copy: Calls, length: int) -> tuple
         fresh_outputs, fresh = resumed(spare, values, scene.first.upstream)
     except LayerError:
         return ()
-    if scene.differing(fresh_outputs, outputs, scene.rearranged()):
+    if scene.differing(fresh_outputs, outputs, scene.rearranged):
         return ()
     what = f"at a length of {n} after one of {length}, where a fresh copy gives another gradient"
     found = scene.judged("other-sizes", "stale", what, gradients, fresh, KEEP).findings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -127,7 +128,7 @@ def _not_linear(scene: Scene, factor: float, other: tuple[Sequence[Array], Seque
     words = f"{factor:g} u + v" if plus else f"{factor:g} u"
     sum_words = f"{factor:g} times the one for u" + (" plus the one for v" if plus else "")
     findings = []
-    for name, d in scene.apart(gradients, wanted, scene.rearranged(abs(factor))):
+    for name, d in scene.apart(gradients, wanted, partial(scene.rearranged, abs(factor))):
         index = list(d.index) if d.index else ""
         place = d.words or f"{name}{index}, where they make {d.was:.6g} and it is {d.now:.6g}"
         message = (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from pytest_gradcheck.settings import Settings
@@ -60,12 +58,12 @@ def written(first: FirstCall) -> frozenset[str]:
     kept_as = (*first.values, *first.upstream) if first.given else first.upstream
     names = (*first.names, *upstream_names(first)) if first.given else upstream_names(first)
     pairs = zip(names, given, kept_as, strict=False)
-    return frozenset(name for name, now, was in pairs if not unchanged(now, was))
+    return frozenset([name for name, now, was in pairs if not unchanged(now, was)])
 
 
 def settled(first: FirstCall) -> FirstCall:
     """The first call without the arrays that the layer was given: what was written into is known by name."""
-    return replace(first, given=(), given_upstream=(), written=written(first))
+    return first._replace(given=(), given_upstream=(), written=written(first))
 
 
 def upstream_names(first: FirstCall) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ each may be off unseen.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -120,7 +119,7 @@ class Appeal:
         while self.accused.step < step <= LARGEST:
             far = self.prober.ladder(self.block, self.claim, self.direction, step, SINGLE)
             if far.finite and far.bar <= gap / 4 and far.gap <= far.bar + gap / DIGITS:
-                return replace(far, truncation=far.truncation + gap / DIGITS)
+                return far._replace(truncation=far.truncation + gap / DIGITS)
             step *= 4
         return self.accused
 

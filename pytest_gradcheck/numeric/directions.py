@@ -88,10 +88,10 @@ class Direction:
         at = ((bits >> np.uint64(1)) % np.uint64(_TABLE - CHUNK)).astype(np.intp)
         return at, np.where(bits & np.uint64(1), -1.0, 1.0)
 
-    def window(self, chunk: int, length: int) -> npt.NDArray[np.float64]:
-        """The first `length` numbers of a chunk (entries chunk * CHUNK onwards), read-only or a copy."""
+    def _within(self, chunk: int, where: slice | npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+        """Some numbers of a chunk (entries chunk * CHUNK onwards), read-only or a copy."""
         start, sign = self._window(chunk)
-        piece = table()[start : start + length]
+        piece = table()[start : start + CHUNK][where]
         if self.one_signed:
             return np.abs(piece) * self.one_signed
         return -piece if sign < 0 else piece
@@ -100,7 +100,7 @@ class Direction:
         """The numbers of entries start to stop; a range may cross chunks."""
         first, last = start // CHUNK, (stop - 1) // CHUNK
         if first == last:
-            return self.window(first, CHUNK)[start - first * CHUNK : stop - first * CHUNK]
+            return self._within(first, slice(start - first * CHUNK, stop - first * CHUNK))
         return np.concatenate([
             self.over(max(start, c * CHUNK), min(stop, (c + 1) * CHUNK)) for c in range(first, last + 1)
         ])  # fmt: skip
@@ -113,5 +113,5 @@ class Direction:
         for part in np.split(np.arange(len(index)), edges):
             if len(part):
                 chunk = int(chunks[part[0]])
-                out[part] = self.window(chunk, CHUNK)[index[part] - chunk * CHUNK]
+                out[part] = self._within(chunk, index[part] - chunk * CHUNK)
         return out

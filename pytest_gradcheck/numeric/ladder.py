@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,8 +40,7 @@ def _weights(rungs: int, power: int) -> tuple[float, ...]:
     return tuple(float(w) for w in table[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(NamedTuple):
     """One directional derivative over a block, declared and measured, in units of the step.
 
     truncation: what the last rung of the extrapolation changed; noise: standard deviation of the rounding.

@@ -55,7 +55,8 @@ class Prober:
         """Differences at step, step/2, ... extrapolated; where truncation rules, one more in place of the first."""
         stencil = self.stencil
         tally = stencil.tally(claim, self.noise.eps)
-        stencil.announce(rung for i in range(rungs) for rung in both_sides(block, direction, step / 2**i))
+        if stencil.looks_ahead:
+            stencil.announce(rung for i in range(rungs) for rung in both_sides(block, direction, step / 2**i))
         try:
             for i in range(rungs):
                 pair = stencil.pair_moved(block, direction, step / 2**i)
@@ -126,7 +127,8 @@ class Prober:
         self, block: Block, claim: Claim, direction: Direction, step: float, coarse: bool = False
     ) -> tuple[list[Sums], float]:
         tally = self.stencil.tally(claim, self.noise.eps)
-        self.stencil.announce(self._pilot_moves(block, direction, step))
+        if self.stencil.looks_ahead:
+            self.stencil.announce(self._pilot_moves(block, direction, step))
         try:
             for t in (step, step / 2):
                 pair = self.stencil.pair_moved(block, direction, t)
@@ -153,16 +155,17 @@ class Prober:
         slopes = [s.slope / (2 * step / 2**i) for i, s in enumerate(results)]
         value, truncation = extrapolate(slopes)
         size, moved, shaken = self._sizes(block, claim)
-        scale = max(results[-1].spread / (2 * step / 2 ** (rungs - 1)), size)
-        tremble = self.noise.of(block.key) * once
+        seen, key = results[-1].spread / (2 * step / 2 ** (rungs - 1)), block.key
+        scale = max(seen, size)
+        tremble = self.noise.of(key) * once
         if not claim.masked:
             # What was seen is the tremble of all outputs together; a few of them may have none of it.
-            tremble = max(tremble, self.noise.absolute(block.key))
-        self.noise.note_moves(block.key, [s.spread for s in results])
+            tremble = max(tremble, self.noise.absolute(key))
+        self.noise.note_moves(key, [s.spread for s in results])
         if results[-1].spread == 0.0:
-            tremble = max(tremble, self.noise.stair(block.key))
+            tremble = max(tremble, self.noise.stair(key))
             truncation += self.noise.still
-        if not self.noise.sure(block.key):
+        if not self.noise.sure(key):
             # A few samples may tremble less than they could; no forward is more exact than its condition allows.
             tremble = max(tremble, min(self.noise.eps) * scale)
         # x + t d is itself rounded, by up to half a unit in the last place of x, and seen through the gradient.
@@ -170,8 +173,7 @@ class Prober:
         outputs = amplification(rungs) * tremble / (2**0.5 * step)
         noise = math.hypot(outputs, inputs, shaken)
         truncation, forgiven = truncation + self.noise.dust, self.noise.approximate(claim, scale)
-        bends = tuple(s.bend for s in results)
-        seen = results[-1].spread / (2 * step / 2 ** (rungs - 1))
+        bends = tuple([s.bend for s in results])
         if not all(map(math.isfinite, (value, truncation, noise, scale))):
             return Estimate(declared, np.nan, np.inf, np.inf, step, rungs, np.nan, (), finite=False)
         return Estimate(

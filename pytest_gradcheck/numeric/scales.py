@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,14 +33,14 @@ TINY_SHARE = 2000
 
 def norm(x: Floats) -> float:
     """The Euclidean norm of flat numbers, also where their squares are no normal numbers (beyond 1e154)."""
-    square = float(np.dot(x, x))
+    square = float(x.dot(x))
     if NOTHING < square < np.inf:
         return math.sqrt(square)
     top = float(np.abs(x).max(initial=0.0))
     if not 0.0 < top < np.inf:
         return top
     scaled = x / top
-    return top * math.sqrt(float(np.dot(scaled, scaled)))
+    return top * math.sqrt(float(scaled.dot(scaled)))
 
 
 def rms(x: Floats) -> float:
@@ -46,12 +48,11 @@ def rms(x: Floats) -> float:
     return norm(x) / math.sqrt(x.size) if x.size else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Spectrum:
-    """How many numbers there are of each binary order, zeros apart."""
+class Spectrum(NamedTuple):
+    """How many numbers there are of each binary order, zeros apart; the orders ascend, and there are few of them."""
 
-    orders: npt.NDArray[np.intp]
-    counts: npt.NDArray[np.intp]
+    orders: list[int]
+    counts: list[int]
     zeros: int
 
     @classmethod
@@ -63,10 +64,10 @@ class Spectrum:
         zeros = 0
         for a in range(0, x.size, AT_ONCE):
             part = cls._of_all(x[a : a + AT_ONCE])
-            counts.update(dict(zip(part.orders.tolist(), part.counts.tolist(), strict=True)))
+            counts.update(dict(zip(part.orders, part.counts, strict=True)))
             zeros += part.zeros
         orders = sorted(counts)
-        return cls(np.array(orders, np.intp), np.array([counts[k] for k in orders], np.intp), zeros)
+        return cls(orders, [counts[k] for k in orders], zeros)
 
     @classmethod
     def _of_all(cls, x: Floats) -> Spectrum:
@@ -74,26 +75,25 @@ class Spectrum:
         zeros = int(x.size - np.count_nonzero(nonzero))
         exponents = np.frexp(x if zeros == 0 else x[nonzero])[1]
         if exponents.size == 0:
-            return cls(np.empty(0, np.intp), np.empty(0, np.intp), zeros)
+            return cls([], [], zeros)
         low = int(exponents.min())
-        counts = np.bincount(exponents - low)
-        orders = np.flatnonzero(counts)
-        return cls(orders + low, counts[orders], zeros)
+        known = [(low + k, n) for k, n in enumerate(np.bincount(exponents - low).tolist()) if n]
+        return cls([order for order, _ in known], [n for _, n in known], zeros)
 
     def typical(self) -> float:
         """Root mean square, from the orders alone (to within a factor of 1.4)."""
-        top = int(self.orders[-1])
-        weights = self.counts * np.exp2(2.0 * (self.orders - top) - 0.83)
-        return float(np.exp2(top) * np.sqrt(np.add.reduce(weights) / np.add.reduce(self.counts)))
+        top = self.orders[-1]
+        weights = [n * 2.0 ** (2 * (order - top) - 0.83) for order, n in zip(self.orders, self.counts, strict=True)]
+        return math.ldexp(math.sqrt(sum(weights) / sum(self.counts)), top)
 
     def small(self, x: Floats) -> float:
         """A size that all but one in 2,000 of the nonzero numbers have; x: the numbers themselves, none negative."""
-        below = np.cumsum(self.counts)
-        few = int(below[-1] // TINY_SHARE)
-        first = int(np.searchsorted(below, few, side="right"))
+        rank, first = sum(self.counts) // TINY_SHARE, 0
+        while rank >= self.counts[first]:
+            rank, first = rank - self.counts[first], first + 1
         # The order is known; which of its numbers it is, only they can tell. The largest order ends at infinity.
-        alike = x[(x < np.exp2(self.orders[first])) & (x >= np.exp2(self.orders[first] - 1.0))]
-        rank = few - int(below[first] - self.counts[first])
+        low = math.ldexp(0.5, self.orders[first])
+        alike = x[(x >= low) & (x < 2.0 * low)]
         alike.partition(rank)
         return float(alike[rank])
 
@@ -103,9 +103,14 @@ class Spectrum:
         Of n numbers of size R about n t / R are smaller than t. Where there are a hundred times as many, the
         array mixes populations of different size (weights and their squares, say).
         """
-        below = np.cumsum(self.counts)
-        expected = below[-1] * np.exp2(self.orders - math.log2(typical))
-        return bool(np.all(below * RARE <= expected))
+        size, total = math.log2(typical), sum(self.counts)
+        below = accumulate(self.counts)
+        return all(math.log2(n * RARE / total) <= k - size for k, n in zip(self.orders, below, strict=True))
+
+    def populations(self) -> list[Spectrum]:
+        """The parts between which orders are empty, `GAP` of them at the least, the smallest numbers first."""
+        starts = [0, *(i for i, (a, b) in enumerate(pairwise(self.orders), 1) if b - a > GAP), len(self.orders)]
+        return [Spectrum(self.orders[a:b], self.counts[a:b], 0) for a, b in pairwise(starts)]
 
 
 def units(x: Floats) -> float | Floats:
@@ -114,23 +119,21 @@ def units(x: Floats) -> float | Floats:
     One number where all entries are of one population, an array otherwise; 1 where everything is zero.
     """
     spectrum = Spectrum.of(x)
-    if not spectrum.orders.size:
+    if not spectrum.orders:
         return 1.0
     typical = spectrum.typical()
     if spectrum.one_population(typical):
         zero = unit_of_zero(typical)
         return typical if zero == typical or not spectrum.zeros else np.where(np.abs(x) <= NOTHING, zero, typical)
     out = np.abs(x)
-    filled = np.split(np.arange(len(spectrum.orders)), np.flatnonzero(np.diff(spectrum.orders) > GAP) + 1)
     exponents = np.frexp(x)[1]
-    for part in filled:
-        low, high = spectrum.orders[part[0]], spectrum.orders[part[-1]]
+    for own in spectrum.populations():
+        low, high = own.orders[0], own.orders[-1]
         if high - low <= 2 * GAP:
-            own = Spectrum(spectrum.orders[part], spectrum.counts[part], 0)
             out[(exponents >= low) & (exponents <= high) & (x != 0.0)] = own.typical()
     # Nothing tells the scale of a zero among numbers of very different size: the one nearest to one is taken.
-    nearest = spectrum.orders[np.argmin(np.abs(spectrum.orders))]
-    out[np.abs(x) <= NOTHING] = unit_of_zero(float(np.exp2(nearest - 1.0)))
+    nearest = min(spectrum.orders, key=abs)
+    out[np.abs(x) <= NOTHING] = unit_of_zero(math.ldexp(0.5, nearest))
     return out
 
 
@@ -161,7 +164,7 @@ class Group:
 def groups(weight: Floats) -> list[Group]:
     """Groups of entries by weight = |declared gradient x step|, largest first, declared zeros last."""
     spectrum = Spectrum.of(weight)
-    if not spectrum.orders.size:
+    if not spectrum.orders:
         return [Group(None, weight.size, 0.0, 0.0)]
     zeros = []
     if spectrum.zeros:
@@ -172,14 +175,13 @@ def groups(weight: Floats) -> list[Group]:
         return [Group(index, weight.size - spectrum.zeros, typical, spectrum.small(weight)), *zeros]
     found = []
     exponents = np.where(weight == 0.0, -(1 << 20), np.frexp(weight)[1])
-    rest = list(zip(spectrum.orders.tolist(), spectrum.counts.tolist(), strict=True))[::-1]
+    rest = list(zip(spectrum.orders, spectrum.counts, strict=True))[::-1]
     while rest:
         top = rest[0][0]
         taken = [pair for pair in rest if pair[0] > top - GROUP_SPAN]
         rest = rest[len(taken) :]
         low = taken[-1][0]
-        orders, counts = zip(*taken[::-1], strict=True)
-        own = Spectrum(np.array(orders, np.intp), np.array(counts, np.intp), 0)
+        own = Spectrum([order for order, _ in taken[::-1]], [n for _, n in taken[::-1]], 0)
         index = np.flatnonzero((exponents >= low) & (exponents <= top))
         found.append(Group(index, index.size, own.typical(), own.small(weight)))
     return [*found, *zeros]

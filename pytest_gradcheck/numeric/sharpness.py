@@ -26,7 +26,7 @@ def detection_limit(reaches: Sequence[float], miss: float = MISS / 2) -> float:
         middle = low * (high / low) ** 0.5 if low > 0 else high / 2
         product = 1.0
         for reach in known:
-            ratio = min(1.0, reach / middle) if middle > 0 else 1.0
+            ratio = reach / middle if reach < middle else 1.0
             product *= ratio - ratio * ratio / 2
         low, high = (low, middle) if product <= miss else (middle, high)
         if high <= 1.01 * low:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -111,7 +111,7 @@ class Single:
         apart = abs(again.value - first.value)
         if not again.finite or not first.finite or apart <= again.bar + first.bar:
             return again
-        return replace(again, truncation=again.truncation + apart)
+        return again._replace(truncation=again.truncation + apart)
 
     def refuted(self, i: int, position: int, claim: Claim, rests: Sequence[Floats]) -> bool:
         """Whether an entry that seems wrong is right after all: off by no more than `rests`, or right at other steps.

@@ -36,10 +36,18 @@ class Standing:
     settled: bool = False
     left: int = 0
     beside: bool = False
+    #: What `limit` was after so many draws: it is asked for three times.
+    _limits: dict[int, float] = field(default_factory=dict, init=False)
 
     @property
     def limit(self) -> float:
         """The smallest |error x step| that would have been caught."""
+        drawn = len(self.draws)
+        if drawn not in self._limits:
+            self._limits[drawn] = self._limit()
+        return self._limits[drawn]
+
+    def _limit(self) -> float:
         known = [e for e in (self.pilot, *self.draws) if e.agrees]
         # By chance the terms of one direction may cancel: what another direction left counts for all at its step.
         left = [max(o.truncation for o in known if o.step == e.step) for e in known]

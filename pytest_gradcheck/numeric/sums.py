@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from .stencil import Claim
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(NamedTuple):
     """Sums over outputs of one pair of points x + t d and x - t d.
 
     slope: sum u (y+ - y-); spread: square root of the sum of its squared terms;
@@ -35,19 +33,18 @@ class Sums:
     @property
     def finite(self) -> bool:
         """Whether no output left the numbers, nor any square of one."""
-        return math.isfinite(self.slope) and math.isfinite(self.spread) and math.isfinite(self.bend)
+        return all(map(math.isfinite, self))
 
 
 def slope(plus: Sequence[Floats], minus: Sequence[Floats], claim: Claim) -> Sums:
     """The slope alone of one pair of outputs, where its curvature is not looked at."""
     total = 0.0
-    for p, m, u in zip(plus, minus, claim.upstream, strict=True):
-        for a in range(0, p.size, CHUNK):
-            b = a + CHUNK
-            change = p[a:b] - m[a:b]
+    for whole in zip(plus, minus, claim.upstream, strict=True):
+        for _, (p, m, u) in _pieces(whole):
+            change = p - m
             if claim.masked:
-                change[u[a:b] == 0.0] = 0.0
-            total += float(np.dot(change, u[a:b]))
+                change[u == 0.0] = 0.0
+            total += float(change.dot(u))
     return Sums(total, 0.0, 0.0)
 
 
@@ -88,7 +85,7 @@ def sums(
     return Sums(slope, spread, bend)
 
 
-def _pieces(arrays: tuple[Floats, ...]) -> Iterable[tuple[int, tuple[Floats, ...]]]:
+def _pieces(arrays: Sequence[Floats]) -> Iterable[tuple[int, Sequence[Floats]]]:
     """Arrays of one length, in pieces that fit the cache, each with where it begins."""
     size = arrays[0].size
     if size <= CHUNK:
@@ -104,15 +101,13 @@ def rounding(
     Where none moved, the true change may be anything below the rounding of the largest one.
     """
     total = 0.0
-    for p, m, c, u, e in zip(plus, minus, center, claim.upstream, eps, strict=True):
-        for a in range(0, p.size, CHUNK):
-            b = a + CHUNK
-            size = np.abs(c[a:b])
-            np.maximum(size, np.abs(p[a:b]), out=size)
-            size *= u[a:b]
-            size *= p[a:b] != m[a:b]
+    for e, *whole in zip(eps, plus, minus, center, claim.upstream, strict=True):
+        for _, (p, m, c, u) in _pieces(whole):
+            size = np.maximum(np.abs(c), np.abs(p))
+            size *= u
+            size *= p != m
             if claim.masked:
-                size[u[a:b] == 0.0] = 0.0  # what is masked may be infinite
+                size[u == 0.0] = 0.0  # what is masked may be infinite
             total = math.hypot(total, e * norm(size))
     return unmoved(center, claim, eps) if total == 0.0 else total
 
@@ -127,7 +122,7 @@ def unmoved(center: Sequence[Floats], claim: Claim, eps: Sequence[float]) -> flo
 
 def powers(differences: Sequence[Floats]) -> tuple[float, float]:
     """Sums of squares and of fourth powers; the second only where the first is a number that tells something."""
-    square = sum(float(np.dot(f, f)) for f in differences)
+    square = sum([float(f.dot(f)) for f in differences])
     if not 0.0 < square < np.inf:
         return square, 0.0
     quartic = 0.0
@@ -135,7 +130,7 @@ def powers(differences: Sequence[Floats]) -> tuple[float, float]:
         for a in range(0, f.size, CHUNK):
             part = f[a : a + CHUNK]
             part = part * part
-            quartic += float(np.dot(part, part))
+            quartic += float(part.dot(part))
     return square, quartic
 
 

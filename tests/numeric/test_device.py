@@ -233,4 +233,4 @@ def test_windows_are_those_of_each_chunk() -> None:
     at, signs = direction.windows(40)
     for chunk in range(40):
         there = signs[chunk] * table()[at[chunk] : at[chunk] + 9]
-        assert there.tobytes() == direction.window(chunk, 9).tobytes()
+        assert there.tobytes() == direction.over(chunk * CHUNK, chunk * CHUNK + 9).tobytes()

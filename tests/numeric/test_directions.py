@@ -44,7 +44,7 @@ def test_ranges_windows_and_scattered_entries_agree(start: int, stop: int, one_s
     assert np.array_equal(direction.over(start, stop), whole[start:stop])
     index = np.unique(np.random.default_rng(0).integers(start, stop, 40))
     assert np.array_equal(direction.at(index), whole[index])
-    by_chunk = np.concatenate([direction.window(c, CHUNK) for c in range(4)])[:N]
+    by_chunk = np.concatenate([direction.over(c * CHUNK, (c + 1) * CHUNK) for c in range(4)])[:N]
     assert np.array_equal(by_chunk, whole)
 
 
@@ -83,7 +83,7 @@ def test_two_draws_are_the_same_no_more_often_than_the_table_is_short() -> None:
 
 def test_chunks_of_a_direction_are_as_different_as_draws() -> None:
     direction = Direction(11, 12, 13)
-    starts = np.abs([direction.window(c, 2) for c in range(1000)])
+    starts = np.abs([direction.over(c * CHUNK, c * CHUNK + 2) for c in range(1000)])
     assert len(starts) - len(np.unique(starts, axis=0)) <= 3 * 1000 * 999 / 2 / (1 << 16)
 
 
@@ -101,7 +101,7 @@ def test_equal_errors_rarely_cancel() -> None:
 def test_a_window_is_read_only_or_its_own_so_that_nobody_can_spoil_the_table() -> None:
     before = Direction(1).over(0, 100).copy()
     for key in range(20):
-        window = Direction(key).window(0, CHUNK)
+        window = Direction(key).over(0, CHUNK)
         if window.flags.writeable:
             window[:] = 0.0
     assert np.array_equal(Direction(1).over(0, 100), before)

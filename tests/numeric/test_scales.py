@@ -155,4 +155,4 @@ def test_the_typical_size_is_the_root_mean_square(exponent: int) -> None:
 def test_a_spectrum_counts_binary_orders() -> None:
     spectrum = Spectrum.of(np.array([0.0, 1.0, -1.5, 4.0, 0.0, 0.25]))
     assert spectrum.zeros == 2
-    assert dict(zip(spectrum.orders.tolist(), spectrum.counts.tolist(), strict=True)) == {-1: 1, 1: 2, 3: 1}
+    assert dict(zip(spectrum.orders, spectrum.counts, strict=True)) == {-1: 1, 1: 2, 3: 1}
