@@ -64,7 +64,8 @@ class Meter:
 
     def backward(self) -> None:
         """Count one backward; raises `BudgetSpent` after the deadline."""
-        self.in_time()
+        if self.interrupted or self.deadline is not None:
+            self.in_time()
         self.backward_calls += 1
 
     def in_time(self) -> None:
@@ -183,16 +184,22 @@ class Calls:
             return [None] * len(self.target.arguments)
         if not isinstance(gradients, (tuple, list)):
             gradients = (gradients,)
-        counts = _references(gradients)
-        return [_kept(g, count) for g, count in zip(gradients, counts, strict=True)]
+        kept = []
+        for g in gradients:
+            count = sys.getrefcount(g)
+            kept.append(_kept(g, count))
+        return kept
 
     def on(self, target: Target) -> Calls:
         """Calls of another target (a fresh copy of the layer) on the same meter, from the same random state."""
         return Calls(target, meter=self.meter, frozen=self.frozen.on(target))
 
     def _own(self, outputs: Sequence[Any]) -> tuple[Array, ...]:
-        counts = _references(outputs)
-        return tuple(self._number(y, count) for y, count in zip(outputs, counts, strict=True))
+        kept = []
+        for y in outputs:
+            count = sys.getrefcount(y)
+            kept.append(self._number(y, count))
+        return tuple(kept)
 
     def _number(self, output: Any, references: int) -> Array:
         array: Array = output if type(output) is np.ndarray else np.asarray(output)
@@ -233,12 +240,16 @@ def _kept(array: Any, references: int) -> Any:
     return np.array(array)
 
 
-def _references(outputs: Sequence[Any]) -> list[int]:
-    return [sys.getrefcount(y) for y in outputs]
+def _references(outputs: Sequence[Any]) -> int:
+    # In a loop and first of all, as above: what else names an array counts as well.
+    count = 0
+    for y in outputs:
+        count = sys.getrefcount(y)
+    return count
 
 
 # What the count is for an array held by its tuple alone differs between versions of Python: measure it.
-_ALONE = _references((np.empty(0),))[0]
+_ALONE = _references((np.empty(0),))
 
 
 @contextmanager

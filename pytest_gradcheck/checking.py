@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -287,7 +288,7 @@ class Check:
             findings=tuple(findings),
             notes=tuple(dict.fromkeys(notes)),
             arguments=tuple(judged.arguments),
-            clauses=tuple(c for o in contract for c in o.clauses),
+            clauses=tuple(chain.from_iterable([o.clauses for o in contract])),
             forward_evaluations=self.meter.forward_evaluations,
             backward_calls=self.meter.backward_calls,
             seconds=time.perf_counter() - self.began,

@@ -51,6 +51,8 @@ class ObjectTarget(Bound):
         self.alone = takes_nothing(backward)
         if self.alone:
             return self._of_value(backward)
+        if self.outputs.plain and len(upstream) == 1:  # by far the most: an upstream is one array
+            return backward(upstream[0])
         given = self.outputs.upstream(upstream)
         return backward(*given) if apart(backward, self.outputs) else backward(given)
 

@@ -66,7 +66,7 @@ def begin(
     held = tuple(np.array(array) for array in calls.target.parameters())
     given = tuple(np.array(value) for value in values)
     outputs = calls.forward(given)
-    changed = tuple(i for i, (now, was) in enumerate(zip(given, values, strict=True)) if not unchanged(now, was))
+    changed = tuple([i for i, (now, was) in enumerate(zip(given, values, strict=True)) if not unchanged(now, was)])
     spoilt = [("forward", *told) for told in calls.target.spoilt()]
     upstream = tuple(upstream_for(outputs))
     given_upstream = tuple(np.array(array) for array in upstream)

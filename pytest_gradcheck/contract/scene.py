@@ -106,8 +106,12 @@ class Scene:
         """Where two answers differ, outputs or gradients; empty where they agree."""
         if len(now) != len(was):
             return [Difference(words=f"{len(was)}, then {len(now)}")]
-        places = [self._difference(new, old, allowed) for new, old in zip(now, was, strict=True)]
-        return [apart for apart in places if apart is not None]
+        found = []
+        for new, old in zip(now, was, strict=True):
+            apart = self._difference(new, old, allowed)
+            if apart is not None:
+                found.append(apart)
+        return found
 
     def apart(
         self, now: Sequence[Any], was: Sequence[Any], allowed: Allowed | None = None
@@ -115,15 +119,18 @@ class Scene:
         """Name and difference of each argument whose gradients differ."""
         if len(now) != len(was):
             return [("the gradients", Difference(words=f"{len(was)}, then {len(now)}"))]
-        answers = zip(self.names, now, was, strict=False)
-        places = [(name, self._difference(new, old, allowed)) for name, new, old in answers]
-        return [(name, apart) for name, apart in places if apart is not None]
+        found = []
+        for name, new, old in zip(self.names, now, was, strict=False):
+            apart = self._difference(new, old, allowed)
+            if apart is not None:
+                found.append((name, apart))
+        return found
 
     def _difference(self, now: Any, was: Any, allowed: Allowed | None) -> Difference | None:
         if now is was:
             return None
         # Most answers are equal to the bit: the allowance is worked out only for those that are not.
-        if isinstance(now, np.ndarray) and isinstance(was, np.ndarray) and _alike(now, was):
+        if type(now) is np.ndarray and type(was) is np.ndarray and _alike(now, was):
             return None
         return difference(now, was, (allowed or self.repeated)())
 
@@ -163,7 +170,7 @@ def _alike(now: Array, was: Array) -> bool:
 
 def copies(arrays: Sequence[Array]) -> list[Array]:
     """Arrays of the same values that the layer may do anything with."""
-    return [np.array(array) for array in arrays]
+    return list(map(np.array, arrays))
 
 
 def fitted(upstream: Sequence[Array], outputs: Sequence[Array]) -> list[Array]:

@@ -83,14 +83,13 @@ def zero(scene: Scene) -> Ruling:
     """An upstream of zeros gives gradients of zero."""
     gradients = scene.gradients([np.zeros_like(u) for u in scene.first.upstream])
     found = []
-    allowed = scene.repeated()
     for name, now, was in zip(scene.names, gradients, scene.first.gradients, strict=False):
         new, old = numbers(now), numbers(was)
         if new is None or old is None or not new.any():
             continue
         # Where the gradient was not finite in the first place, another clause has spoken.
         wanted = np.where(np.isfinite(old), 0.0, new) if new.shape == old.shape else np.zeros(new.shape)
-        apart = difference(new, wanted, allowed)
+        apart = difference(new, wanted, scene.repeated())
         if apart is not None:
             place = f"{name}{list(apart.index)}" if apart.index else name
             message = (

@@ -97,9 +97,9 @@ class Noise:
 
     def note_moves(self, key: Key, spreads: Sequence[float]) -> None:
         """Remember the smallest change that was seen along a block, where it may be a stair."""
-        low = min([spread for spread in spreads if 0.0 < spread < STAIR], default=np.inf)
-        if low < self._stairs.get(key[0], np.inf):
-            self._stairs[key[0]] = low
+        for spread in spreads:
+            if 0.0 < spread < min(STAIR, self._stairs.get(key[0], np.inf)):
+                self._stairs[key[0]] = spread
 
     def stair(self, key: Key) -> float:
         """By how much outputs may change unseen where they do not move, though at larger steps they do; else zero.

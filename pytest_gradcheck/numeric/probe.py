@@ -150,19 +150,24 @@ class Prober:
     ) -> Estimate:
         gradient, rungs = claim.gradients[block.argument], len(results)
         declared = 0.0 if gradient is None else self.stencil.declared(block, direction, gradient)
-        if not all(s.finite for s in results):
-            return Estimate(declared, np.nan, np.inf, np.inf, step, rungs, np.nan, (), finite=False)
-        slopes = [s.slope / (2 * step / 2**i) for i, s in enumerate(results)]
+        slopes, spreads, bends, width = [], [], [], 2 * step
+        for s in results:
+            if not s.finite:
+                return Estimate(declared, np.nan, np.inf, np.inf, step, rungs, np.nan, (), finite=False)
+            slopes.append(s.slope / width)
+            spreads.append(s.spread)
+            bends.append(s.bend)
+            width /= 2
         value, truncation = extrapolate(slopes)
         size, moved, shaken = self._sizes(block, claim)
-        seen, key = results[-1].spread / (2 * step / 2 ** (rungs - 1)), block.key
+        seen, key = spreads[-1] / (2 * step / 2 ** (rungs - 1)), block.key
         scale = max(seen, size)
         tremble = self.noise.of(key) * once
         if not claim.masked:
             # What was seen is the tremble of all outputs together; a few of them may have none of it.
             tremble = max(tremble, self.noise.absolute(key))
-        self.noise.note_moves(key, [s.spread for s in results])
-        if results[-1].spread == 0.0:
+        self.noise.note_moves(key, spreads)
+        if spreads[-1] == 0.0:
             tremble = max(tremble, self.noise.stair(key))
             truncation += self.noise.still
         if not self.noise.sure(key):
@@ -173,11 +178,10 @@ class Prober:
         outputs = amplification(rungs) * tremble / (2**0.5 * step)
         noise = math.hypot(outputs, inputs, shaken)
         truncation, forgiven = truncation + self.noise.dust, self.noise.approximate(claim, scale)
-        bends = tuple([s.bend for s in results])
         if not all(map(math.isfinite, (value, truncation, noise, scale))):
             return Estimate(declared, np.nan, np.inf, np.inf, step, rungs, np.nan, (), finite=False)
         return Estimate(
-            declared, value, truncation, noise, step, rungs, scale, bends, tremble, seen=seen, forgiven=forgiven
+            declared, value, truncation, noise, step, rungs, scale, tuple(bends), tremble, seen=seen, forgiven=forgiven
         )
 
     def _sizes(self, block: Block, claim: Claim) -> tuple[float, float, float]:

@@ -36,22 +36,24 @@ class Standing:
     settled: bool = False
     left: int = 0
     beside: bool = False
-    #: What `limit` was after so many draws: it is asked for three times.
-    _limits: dict[int, float] = field(default_factory=dict, init=False)
+    #: After so many draws: `limit`, and what the best of them could not tell from zero. Both are asked for repeatedly.
+    _told: dict[int, tuple[float, float]] = field(default_factory=dict, init=False)
 
     @property
     def limit(self) -> float:
         """The smallest |error x step| that would have been caught."""
-        drawn = len(self.draws)
-        if drawn not in self._limits:
-            self._limits[drawn] = self._limit()
-        return self._limits[drawn]
+        return self._reached()[0]
 
-    def _limit(self) -> float:
-        known = [e for e in (self.pilot, *self.draws) if e.agrees]
-        # By chance the terms of one direction may cancel: what another direction left counts for all at its step.
-        left = [max(o.truncation for o in known if o.step == e.step) for e in known]
-        return detection_limit([e.reach + t - e.truncation for e, t in zip(known, left, strict=True)])
+    def _reached(self) -> tuple[float, float]:
+        drawn = len(self.draws)
+        if drawn not in self._told:
+            known = [e for e in (self.pilot, *self.draws) if e.agrees]
+            reaches = [e.reach for e in known]
+            # By chance the terms of one direction may cancel: what another direction left counts for all at its step.
+            left = [max([o.truncation for o in known if o.step == e.step]) for e in known]
+            wide = [r + t - e.truncation for e, r, t in zip(known, reaches, left, strict=True)]
+            self._told[drawn] = detection_limit(wide), min(reaches, default=np.inf)
+        return self._told[drawn]
 
     @property
     def size(self) -> float:
@@ -65,11 +67,11 @@ class Standing:
     @property
     def hidden(self) -> bool:
         """Whether not even an error of the group's own size, in some of its entries, would have been seen."""
-        known = [e.reach for e in (self.pilot, *self.draws) if e.agrees]
         seen = BLIND * self.size * min(self.group.size, 16) ** 0.5
         # Where the forward moves in stairs one draw of several may agree by chance, with a bar as small as its luck.
-        lucky = len(self.draws) > 1 and self.limit > self.size
-        return bool((lucky or min(known, default=np.inf) > seen) and seen > 0)
+        limit, best = self._reached()
+        lucky = len(self.draws) > 1 and limit > self.size
+        return bool((lucky or best > seen) and seen > 0)
 
     @property
     def floor(self) -> float:

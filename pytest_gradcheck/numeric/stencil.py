@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -219,9 +220,10 @@ class Stencil:
 
     def pair_moved(self, block: Block, direction: Direction, t: float) -> tuple[list[Any], list[Any]]:
         """Outputs at +t and at -t, for a tally; the entries stay where they are, for `restore` after a whole ladder."""
-        self._move(block, direction, t)
+        move = self._mover(block, direction)
+        move(t)
         plus = self.outputs()
-        self._move(block, direction, -t)
+        move(-t)
         minus = self.outputs()
         if not self.copies and self.shared(plus, minus):
             return self.pair_moved(block, direction, t)
@@ -337,12 +339,16 @@ class Stencil:
         return np.asarray(domain.tangent(x, full.reshape(x.shape)), np.float64) if domain else full
 
     def _move(self, block: Block, direction: Direction, t: float) -> None:
+        self._mover(block, direction)(t)
+
+    def _mover(self, block: Block, direction: Direction) -> Callable[[float], None]:
+        """What moves a block along a direction, by how many units it is told."""
         last = self._last
         if last is None or last.block is not block or last.direction is not direction:
             last = self._last = self._small(block, direction)
-        if last is not None:
-            last.by(t)
-            return
+        return partial(self._move_pieces, block, direction) if last is None else last.by
+
+    def _move_pieces(self, block: Block, direction: Direction, t: float) -> None:
         i = block.argument
         work, base, unit = self.flat_work[i], self.flat[i], self.units[i]
         domain = self.domains[i]

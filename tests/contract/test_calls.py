@@ -104,6 +104,21 @@ def test_an_output_that_nobody_holds_is_not_copied() -> None:
     assert y.__array_interface__["data"][0] == made[0]
 
 
+def test_a_gradient_that_nobody_holds_is_not_copied() -> None:
+    made: list[int] = []
+
+    def pull(upstream: Sequence[Array]) -> list[Array]:
+        gradient = upstream[0] + 1
+        made.append(gradient.__array_interface__["data"][0])
+        return [gradient]
+
+    target = FunctionTarget("plus", (Argument("x", X),), lambda x: x + 1, pull)
+    calls = Calls(target)
+    calls.forward([X])
+    (gradient,) = calls.backward([X])
+    assert gradient.__array_interface__["data"][0] == made[0]
+
+
 def test_an_input_returned_as_output_is_copied() -> None:
     class Identity:
         def forward(self, x: Array) -> Any:
