@@ -9,7 +9,7 @@ from benchmarks.corpus.peers.server import MissingPeerError
 from benchmarks.corpus.run import US
 from benchmarks.corpus.scale import Line
 from benchmarks.speed.rounds import ROUNDS, paired, ratio
-from benchmarks.speed.side_by_side import LAYER, worker
+from benchmarks.speed.side_by_side import ENOUGH, LAYER, worker
 from benchmarks.speed.worker import Worker
 
 #: Powers of ten with their bars, and how they are written.
@@ -32,7 +32,7 @@ def over(peer: str, bars: dict[int, float], rounds: int = ROUNDS) -> Iterator[tu
 
 
 def seconds(checker: Worker, entries: int) -> float:
-    return checker.check(LAYER, entries, LIMIT).seconds
+    return checker.check(LAYER, entries, LIMIT, enough=ENOUGH).seconds
 
 
 def slow() -> Iterator[Line]:

@@ -7,6 +7,8 @@ import sys
 import time
 import tracemalloc
 from dataclasses import replace
+from functools import partial
+from statistics import median
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from benchmarks.corpus.base import Array, Case
 from benchmarks.corpus.outcome import Outcome, ours
 from benchmarks.corpus.peers import PEERS
 from benchmarks.corpus.run import US
+from benchmarks.speed.rounds import timed
 
 #: Seconds that no check is given here: whoever asks ends the process instead.
 FOREVER = 36_000.0
@@ -26,6 +29,17 @@ def outcome(checker: str, case: Case, seed: int = 0) -> Outcome:
     layer, inputs = case.make(), case.inputs(np.random.default_rng(seed))
     made = replace(case, make=lambda: layer, inputs=lambda rng: inputs)
     return ours(made, seed, FOREVER) if checker == US else PEERS[checker].check(made, seed)
+
+
+def repeated(checker: str, case: Case, seed: int, enough: float) -> Outcome:
+    """The same run again and again until so many seconds have passed, as in a suite; its time is their median.
+
+    A process that was idle finds nothing in the processor's caches, and takes twice as long for its first milliseconds.
+    """
+    done = [outcome(checker, case, seed)]
+    while sum(one.seconds for one in done) < enough:
+        done.append(outcome(checker, case, seed))
+    return replace(done[0], seconds=median(one.seconds for one in done))
 
 
 def bare(case: Case, forwards: int, backwards: int) -> float:
@@ -41,10 +55,13 @@ def bare(case: Case, forwards: int, backwards: int) -> float:
 
 
 def turns(case: Case, rounds: int, seed: int = 0) -> list[tuple[float, float]]:
-    """Seconds of our check and of its own calls alone, in turns."""
-    first = outcome(US, case, seed)
+    """Seconds of our check and of its own calls alone, in turns, and of nothing around them."""
+    from pytest_gradcheck import check
+
+    layer, inputs = case.make(), case.inputs(np.random.default_rng(seed))
+    first = check(layer, *inputs, seed=seed)
     calls = first.forward_evaluations, first.backward_calls
-    return [(outcome(US, case, seed).seconds, bare(case, *calls)) for _ in range(rounds)]
+    return [(timed(partial(check, layer, *inputs, seed=seed)), bare(case, *calls)) for _ in range(rounds)]
 
 
 def beyond(checker: str, case: Case, how: str = "resident") -> tuple[float, Outcome]:

@@ -62,12 +62,16 @@ def sizes(plan: Plan, checker: str, ours: Worker, say: Say) -> Iterator[Size]:
             yield Size(checker, n, first.verdict, first.forward_evaluations, ratio(pairs) if pairs else None)
 
 
+#: Small checks follow each other for so long in each turn, as in a suite.
+ENOUGH = 0.1
+
+
 def timings(plan: Plan, theirs: Worker, ours: Worker, n: int) -> list[tuple[float, float]]:
     """Seconds of theirs and ours, in turns; none where one of them is stopped on the way."""
     ours.check(LAYER, n, 10 * plan.limit)
 
     def seconds(of: Worker) -> float:
-        done = of.check(LAYER, n, 10 * plan.limit)
+        done = of.check(LAYER, n, 10 * plan.limit, enough=ENOUGH)
         return float("nan") if done.verdict == "timeout" else done.seconds
 
     pairs = paired(lambda: seconds(theirs), lambda: seconds(ours), plan.rounds, plan.limit)

@@ -22,7 +22,7 @@ from benchmarks.corpus.peers import PEERS, Peer
 from benchmarks.corpus.peers.server import Server
 from benchmarks.corpus.run import US
 from benchmarks.speed.layers import case
-from benchmarks.speed.measure import FOREVER, bare, beyond, outcome, turns
+from benchmarks.speed.measure import FOREVER, bare, beyond, outcome, repeated, turns
 
 #: Our own line among the others: it needs nothing that is not here.
 OURS = Peer(US, lambda layer, inputs, rng: None, "main", (), (), "this plugin, defaults")
@@ -38,9 +38,15 @@ class Worker(Server):
     def command(self) -> list[str]:
         return [self.python, "-m", "benchmarks.speed.worker", self.peer.name]
 
-    def check(self, layer: str, entries: int, seconds: float, error: float = 0.0, seed: int = 0) -> Outcome:
-        """The checker's word on a layer, "timeout" where it takes longer than so many seconds."""
-        answer = self.answer({"layer": layer, "entries": entries, "error": error, "seed": seed}, seconds)
+    def check(
+        self, layer: str, entries: int, seconds: float, error: float = 0.0, seed: int = 0, enough: float = 0.0
+    ) -> Outcome:
+        """The checker's word on a layer, "timeout" where it takes longer than so many seconds.
+
+        enough: it is asked again and again until so many seconds have passed, and its time is their median.
+        """
+        asked = {"layer": layer, "entries": entries, "error": error, "seed": seed, "enough": enough}
+        answer = self.answer(asked, seconds)
         return Outcome(**answer) if answer else Outcome("timeout", f"over {seconds:g} s", seconds=seconds)
 
     def bare(self, layer: str, entries: int, done: Outcome) -> float:
@@ -73,7 +79,7 @@ def answer(checker: str, asked: dict[str, Any]) -> Any:
     if "memory" in asked:
         arrays, done = beyond(checker, one, asked["memory"])
         return arrays, asdict(done)
-    return asdict(outcome(checker, one, asked["seed"]))
+    return asdict(repeated(checker, one, asked["seed"], asked["enough"]))
 
 
 def serve(checker: str) -> None:

@@ -104,8 +104,9 @@ class Moved:
 
     def by(self, t: float) -> None:
         """Move the entries to base + t x unit x direction."""
-        np.multiply(self.along, t * self.unit, out=self.here)
-        np.add(self.here, self.base, out=self.here)
+        here = self.here
+        np.multiply(self.along, t * self.unit, here)
+        np.add(here, self.base, here)
 
 
 @dataclass(slots=True)

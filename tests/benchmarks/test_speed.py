@@ -146,8 +146,8 @@ def test_memory_is_counted_beyond_the_layers_own() -> None:
     measure.outcome(US, case("elementwise", 10))
     plain = measure.beyond(US, case("elementwise", n), "traced")[0]
     own = measure.beyond(US, Case("held", "made", None, Held, case("elementwise", n).inputs), "traced")[0]
-    assert 1 < plain < 8
-    assert own < plain + 1
+    assert 1 < plain < 7
+    assert plain < own < 8
 
 
 def row(case_name: str, bug: str | None, verdict: str, seconds: float, checker: str = "torch") -> Row:
