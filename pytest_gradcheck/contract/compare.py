@@ -16,7 +16,7 @@ from pytest_gradcheck.target import Array
 from pytest_gradcheck.verdict import MOST_INDICES
 
 _CHUNK = 1 << 16
-_SMALL = 1 << 12
+_SMALL, _LARGE = 1 << 12, 1 << 20
 _MOST = float(np.finfo(np.float64).max)
 
 
@@ -104,6 +104,10 @@ def equal(now: Array, was: Array) -> bool:
     # For a small array comparing bytes takes a fifth of the time; it errs only where 0 and -0 must be told equal.
     if now.nbytes <= _SMALL and now.dtype == was.dtype and now.tobytes() == was.tobytes():
         return True
+    if now.nbytes > _LARGE and now.flags.c_contiguous and was.flags.c_contiguous:
+        # A mask of a large array takes as long to allocate as to fill.
+        pairs = ((now.reshape(-1)[a : a + _CHUNK], was.reshape(-1)[a : a + _CHUNK]) for a in range(0, now.size, _CHUNK))
+        return all((a == b).all() for a, b in pairs)
     return bool((now == was).all())
 
 

@@ -149,7 +149,12 @@ def _combined(factor: float, gradient: Any, other: Any) -> Any:
         return other
     scaled, added = factor * np.asarray(gradient), numbers(other)
     # What has another shape, or is no array, for one upstream than for the other has been told by another clause.
-    return scaled if added is None or added.shape not in (scaled.shape, ()) else scaled + added
+    if added is None or added.shape not in (scaled.shape, ()):
+        return scaled
+    if added.dtype != scaled.dtype:
+        return scaled + added
+    scaled += added
+    return scaled
 
 
 def _factor(eps: float) -> float:

@@ -46,11 +46,13 @@ class Direction:
     one_signed: take the magnitudes only, so that every entry moves to the same side.
     """
 
-    __slots__ = ("_key", "_last", "one_signed")
+    __slots__ = ("_key", "_known", "_last", "one_signed")
 
     def __init__(self, *key: int, one_signed: int = 0) -> None:
         self._key = mix(*key)
         self._last: tuple[int, int, float] = (-1, 0, 1.0)
+        #: Windows that were looked up for all moves along this direction.
+        self._known: list[tuple[int, float]] = []
         self.one_signed = one_signed
 
     @property
@@ -73,10 +75,18 @@ class Direction:
             np.multiply(piece, factor * sign, out=out)
 
     def _window(self, chunk: int) -> tuple[int, float]:
+        if chunk < len(self._known):
+            return self._known[chunk]
         if self._last[0] != chunk:
             bits = mix(self._key, chunk)
             self._last = chunk, (bits >> 1) % (_TABLE - CHUNK), -1.0 if bits & 1 else 1.0
         return self._last[1], self._last[2]
+
+    def look_up(self, chunks: int) -> None:
+        """Look up the windows of the first chunks at once: a large block is moved a dozen times along a direction."""
+        if chunks > len(self._known):
+            at, signs = self.windows(chunks)
+            self._known = list(zip(at.tolist(), signs.tolist(), strict=True))
 
     def windows(self, chunks: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
         """Where in `table` the numbers of each of the first chunks begin, and their sign."""

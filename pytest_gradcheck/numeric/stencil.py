@@ -356,6 +356,8 @@ class Stencil:
         if domain is not None and domain.structured:
             self.work[i][...] = domain.move(self.values[i], self._tangent(block, direction), t)
             return
+        if isinstance(block.index, tuple):
+            direction.look_up(-(-block.index[1] // CHUNK))
         for piece in block.pieces():
             factor = t * unit[piece] if isinstance(unit, np.ndarray) else t * unit
             if isinstance(piece, slice):

@@ -124,3 +124,11 @@ def test_mix_is_a_hash_of_its_words_in_their_order() -> None:
     assert all(0 <= h < 1 << 64 for h in hashed)
     flips = [bin(mix(1, k) ^ mix(1, k ^ 1)).count("1") for k in range(200)]
     assert 28 < np.mean(flips) < 36, "one bit changed turns over half of the bits"
+
+
+def test_windows_looked_up_together_are_those_looked_up_one_by_one() -> None:
+    one_by_one, together = Direction(3, 1), Direction(3, 1)
+    together.look_up(9)
+    for chunk in (0, 8, 9, 40, 3):
+        here = slice(chunk * CHUNK + 5, chunk * CHUNK + 90)
+        assert together.over(here.start, here.stop).tobytes() == one_by_one.over(here.start, here.stop).tobytes()
