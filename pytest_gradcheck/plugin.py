@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 MARKER = "gradcheck"
 
 #: The test that runs now: how the session-scoped fixture learns whose check it makes.
-CURRENT = pytest.StashKey[pytest.Item]()
+CURRENT: pytest.StashKey[pytest.Item] = pytest.StashKey()
 #: What is known of one test's checks; only tests that use the plugin have it.
 RUNNING: pytest.StashKey[Running] = pytest.StashKey()
 #: The settings of the command line and of the ini file, cast and valid.
-SOURCES = pytest.StashKey[tuple[dict[str, Any], dict[str, Any]]]()
+SOURCES: pytest.StashKey[tuple[dict[str, Any], dict[str, Any]]] = pytest.StashKey()
 #: Every check of the session, in the process that reports.
 RESULTS: pytest.StashKey[Results] = pytest.StashKey()
 
@@ -140,7 +140,6 @@ def pytest_configure(config: pytest.Config) -> None:
         _read("gradcheck_", lambda word: _ini(config, f"gradcheck_{word}")),
     )
     config.stash[RESULTS] = Results()
-    config.pluginmanager.register(config.stash[RESULTS], "gradcheck-results")
     if config.getoption("dist", "no") != "no":
         import_module("pytest_gradcheck.pytesting.xdist").register(config)
     for name, (_, home) in FEATURES.items():
@@ -186,10 +185,21 @@ def _spelled(prefix: str, word: str) -> str:
 
 def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
     """Forward marked implementations of our hooks: a conftest reaches pytest's own manager only."""
-    # Our own fixture has such a name too. Most plugins are modules, and `dir` would sort what they hold.
+    home = plugin.__name__ if isinstance(plugin, ModuleType) else type(plugin).__module__
+    # pytest's own plugins are the most; our own fixture has such a name too.
+    if home.startswith("_pytest.") or home == __name__:
+        return
+    # Most others are modules, and `dir` would sort what they hold.
     names = vars(plugin) if isinstance(plugin, ModuleType) else dir(plugin)
-    if plugin is not sys.modules[__name__] and any(name.startswith("gradcheck_") for name in names):
+    if any(name.startswith("gradcheck_") for name in names):
         import_module("pytest_gradcheck.hooks").forward(plugin, manager)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Begin to gather what is checked, where there are tests: here, or with other processes that collect their own."""
+    if session.testscollected or session.config.getoption("dist", "no") != "no":
+        session.config.pluginmanager.register(session.config.stash[RESULTS], "gradcheck-results")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

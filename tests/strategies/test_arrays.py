@@ -91,7 +91,9 @@ def test_values_come_in_all_three_manners() -> None:
     assert any(len(set(x)) == 1 and x[0] != 0 for x in flat)
     assert any(np.abs(x).max() > 1e6 for x in flat)
     assert any(0 < np.abs(x).max() < 1e-300 for x in flat)
-    assert any(0 < abs(x[0] - round(x[0] * 2) / 2) < 1e-8 and abs(x[0]) >= 0.5 for x in flat)
+    # Hypothesis draws numbers that it finds in the sources that are loaded: which examples come is never the same long.
+    beside = [np.abs(x - np.round(2 * x) / 2) for x in flat]
+    assert any(((d > 0) & (d < 1e-8) & (np.abs(x) >= 0.5)).any() for d, x in zip(beside, flat, strict=True))
 
 
 def test_manners_can_be_chosen() -> None:
@@ -148,7 +150,7 @@ def test_arguments_agree_on_a_dtype() -> None:
         (lambda x: True, [[0.0]]),
         (lambda x: (x < 0).any(), [[-1.0]]),
         (lambda x: (x == 0.5).any(), [[0.5]]),
-        (lambda x: x.sum() > 3 and x.shape == (1, 2), [[0.0, 4.0]]),
+        (lambda x: x.sum() > 1 and x.size == 2, [[0.0, 2.0]]),
         (lambda x: x.shape[0] % 2 == 0, [[0.0], [0.0]]),
     ],
 )
