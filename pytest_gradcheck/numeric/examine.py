@@ -304,8 +304,9 @@ class Examination:
         """
         if self._matters(s) and (not s.beside or self.asked is not None):
             outcome.blind = outcome.blind or "its gradient is smaller than what the noise of the forward hides"
-        else:
-            outcome.hidden += s.count
+        elif not (s.claim.masked and s.size == 0.0):
+            # Of what is zero because its outputs are masked another claim speaks; others may be counted under each.
+            outcome.hidden = min(outcome.hidden + s.count, self.stencil.flat[s.block.argument].size)
 
     def _alone(self, part: tuple[Block, Group], s: Standing, outcome: ArgumentOutcome, prober: Prober | None) -> None:
         """The entries of a group that are lost beside its larger ones: outputs that these move may tremble less."""

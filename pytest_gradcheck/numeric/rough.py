@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .kinks import KinkRule, rough_outputs, split
+from .ladder import LARGEST
 from .probe import SINGLE, Prober
 from .scales import Floats
 from .slopes import Mask
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: From one neighbourhood of the centre to the next smaller one.
 SHRINK = 24.0
+#: Forwards that tremble by more are looked at in wider neighbourhoods first; the rounding for which the first step is.
+COARSE, EXACT = 1e-10, 2.0**-53
 #: Where fewer of the outputs than this are smooth, a smaller neighbourhood is tried at once.
 MOSTLY = 0.1
 
@@ -36,7 +39,14 @@ class RoughOutputs:
     def __init__(self, examination: Examination) -> None:
         self.whole = examination
         self.stencil, self.prober, self.noise = examination.stencil, examination.prober, examination.noise
-        self.nearest = max(2e-8, 64 * self.noise.factor * max(self.noise.eps))
+        rounding = self.noise.factor * max(self.noise.eps)
+        self.nearest = max(2e-8, 64 * rounding)
+        # At the usual steps float32 tells next to nothing: the error of a difference is least where the step follows
+        # the third root of the rounding.
+        self.widest, self.mostly = 2 * self.prober.h, MOSTLY
+        if rounding > COARSE:
+            # What a wide neighbourhood tells no smaller one will: each output is looked at where it is smooth.
+            self.widest, self.mostly = min(LARGEST, self.widest * (rounding / EXACT) ** (1 / 3)), 0.0
         self.kinks: list[Mask] = [np.zeros(y.size, bool) for y in self.stencil.center]
         #: By argument, the claim for the outputs that are on a kink or near one.
         self.waiting: dict[int, Claim] = {}
@@ -44,7 +54,7 @@ class RoughOutputs:
     def resolve(self, i: int, claim: Claim) -> bool:
         """Judge argument i with its rough outputs apart; False where it has none, so that entries are to blame."""
         block = Block(i, (0, self.stencil.flat[i].size))
-        step, remaining = 2 * self.prober.h, claim
+        step, remaining = self.widest, claim
         found = False
         while step > self.nearest:
             masks = self._masks(block, step, remaining)
@@ -57,12 +67,13 @@ class RoughOutputs:
             outcome.rough = max(outcome.rough, rough)
             total = sum(int(np.count_nonzero(u)) for u in remaining.upstream)
             found = True
-            if rough < (1 - MOSTLY) * total:
+            if rough < (1 - self.mostly) * total:
                 smooth, others = split(remaining, masks)
                 self._probe(i, self._masked(smooth), step / 2)
                 remaining = self._masked(others)
-                break
-            step /= SHRINK
+                if step <= 2 * self.prober.h:
+                    break
+            step = step / SHRINK if step <= 2 * self.prober.h else max(step / SHRINK, 2 * self.prober.h)
         self.waiting[i] = remaining
         return True
 

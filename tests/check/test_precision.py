@@ -284,3 +284,48 @@ def test_moves_tells_float64_from_float32() -> None:
     assert not claimant(low, sech, x).moves([low(x)])
     mean: Function = lambda x: x / x.sum()  # noqa: E731 - a formula
     assert claimant(mean, sech, x).moves([mean(x)]), "a common factor would leave a normalised output where it is"
+
+
+class Shelf:
+    """max(tanh(x), 0) + 1 in float32, of which the slopes of some entries are declared with the wrong sign."""
+
+    def __init__(self, wrong: slice) -> None:
+        self.wrong = wrong
+
+    def forward(self, x: Array) -> Any:
+        self.x = x.astype(np.float32)
+        return np.maximum(np.tanh(self.x), np.float32(0)) + np.float32(1)
+
+    def backward(self, upstream: Array) -> Any:
+        gradient = (upstream * sech(self.x) * (self.x > 0)).astype(np.float32)
+        gradient[self.wrong] *= -1
+        return gradient
+
+
+def on_the_shelf(seed: int, small: float) -> Any:
+    """Twenty entries on the kink, twenty of the size of one, ten small ones."""
+    rng = np.random.default_rng(seed)
+    parts = np.zeros(20), rng.uniform(0.3, 1.5, 20), small * rng.uniform(0.5, 1.5, 10)
+    return np.concatenate(parts).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_in_float32_kinks_do_not_hide_what_is_smooth_in_a_wider_neighbourhood(seed: int) -> None:
+    x = on_the_shelf(seed, 1e-3)
+    right = check(Shelf(slice(0, 0)), x, seed=seed)
+    assert right.passed, str(right)
+    assert not any("too small" in note for note in right.notes)
+    assert check(Shelf(slice(40, 50)), x, seed=seed).verdict == "fail"
+    assert check(Shelf(slice(25, 26)), x, seed=seed).verdict == "fail"
+
+
+def test_in_float32_what_no_step_shows_is_counted_once() -> None:
+    """Beside ones in float32 a slope along 1e-7 is nothing: it is said of these ten entries, and of no other."""
+    report = check(Shelf(slice(0, 0)), on_the_shelf(0, 1e-7))
+    assert "10 entries of x too small beside the others to be told from zero" in report.notes
+
+
+@pytest.mark.parametrize("small", [1e-4, 1e-5])
+def test_in_float32_a_wrong_sign_beside_kinks_never_passes(small: float) -> None:
+    for seed in range(4):
+        assert check(Shelf(slice(40, 50)), on_the_shelf(seed, small), seed=seed).verdict != "pass"
