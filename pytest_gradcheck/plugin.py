@@ -295,6 +295,7 @@ class Results:
         for check in getattr(report, "gradcheck_checks", ()):
             self.add(check)
 
+    @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Sum up, where anything was checked."""
         if self.checks:

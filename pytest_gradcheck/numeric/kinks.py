@@ -22,6 +22,7 @@ from .owned import OwnedRule
 from .scales import Floats, norm, rms
 from .slopes import Breach, Entries, Mask, Slopes, between, breach_of, grows, persisting, settled
 from .stencil import Block, Claim, Stencil, both_sides
+from .untied import Untied
 
 #: Step, in units, below which a kink cannot be told from one at the centre itself.
 NEAREST = 2e-8
@@ -216,7 +217,20 @@ class KinkRule:
         """The breach, if it is one at other steps as well."""
         step = self._step(entries)
         reach, y = (step, step / self.relative * LARGEST), float(np.concatenate(self.stencil.center)[output])
-        return persisting(lambda by: self._slopes(entries, by), output, entries, declared, reach, y, seen)
+        breach = persisting(lambda by: self._slopes(entries, by), output, entries, declared, reach, y, seen)
+        return None if breach is None or self.is_tied(breach, output) else breach
+
+    def is_tied(self, breach: Breach, output: int) -> bool:
+        """Whether entries equal others, and what is declared lies between the slopes where they do not."""
+        weight = np.zeros(sum(y.size for y in self.stencil.center))
+        weight[output] = 1.0
+        untied = Untied(self.stencil, self.noise, self.rng, breach.entries, self._step(breach.entries), weight)
+        equals = untied.equals()
+        if not equals:
+            return False
+        gradients = self._claim_for(output)
+        together = sum(float(g[p]) for i, p in equals if (g := gradients[i]) is not None)
+        return untied.excused(breach.declared, breach.size, equals, together)
 
     def _moved(self, entries: Sequence[tuple[int, int]], t: float) -> Floats:
         return self.stencil.placed([(i, p, self.stencil.flat[i][p] + t) for i, p in entries])

@@ -216,7 +216,8 @@ class OwnedRule:
             step = moved.together or float(moved.steps[j])
             reach = step, step / self.rule.relative * LARGEST if len(outputs) <= FEW else 0.0
             breach = persisting(look, j, moved.of(j), float(declared[j]), reach, float(self.y0[j]), seen)
-            if breach is not None:
+            alone = breach is not None and len(breach.entries) == 1 and not moved.along
+            if breach is not None and not (alone and self.rule.is_tied(breach, j)):
                 found.append(breach)
         return found
 

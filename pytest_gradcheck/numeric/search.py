@@ -17,6 +17,7 @@ from .ladder import Estimate
 from .probe import PILOT, Prober
 from .scales import Floats
 from .single import BLATANT, Measured, Single
+from .slopes import NEARER
 from .stencil import Block, Claim
 
 #: An argument of at most so many entries is measured entry by entry: the diagnosis then sees all of it.
@@ -27,6 +28,8 @@ DENSE_BLOCKS, DENSE_SHARE = 24, 0.75
 SAMPLE, DENSE_ENTRIES = 64, 0.1
 #: Where there are too many errors to follow each, so many blocks of a level are followed.
 FOLLOWED = 16
+#: A gap of this part of what moves is none that entries by themselves could hide.
+PLAIN = 0.1
 #: Forward evaluations that a search may take where nothing else is said.
 LIMIT = 12_000
 #: Rungs of the ladder at a block, and forward evaluations of it.
@@ -96,9 +99,7 @@ class Search:
     def run(self, block: Block, claim: Claim) -> Finds:
         """Measure what has to be measured to name the wrong entries of the block."""
         if block.size <= EVERY:
-            positions = block.positions()
-            self.single.announce(block.argument, positions)
-            return Finds([self.single.entry(block.argument, int(p), claim) for p in positions], covered=block.size)
+            return self._every(block, claim)
         finds, level, depth = Finds(covered=block.size), [block], 0
         sampled = False
         while level:
@@ -119,6 +120,37 @@ class Search:
                 else:
                     level.append(part)
         return finds
+
+    def _every(self, block: Block, claim: Claim) -> Finds:
+        """Each entry alone; where all of them are right and the block still is not, it is unresolved.
+
+        Along each entry the median of three equal numbers stands still, along all of them together it does not.
+        """
+        positions = block.positions()
+        self.single.announce(block.argument, positions)
+        finds = Finds([self.single.entry(block.argument, int(p), claim) for p in positions], covered=block.size)
+        if block.size > 1 and all(m.state == "right" for m in finds.measured):
+            unit = self.prober.stencil.unit_of
+            excused = sum(abs(m.declared - m.numeric) * unit(block.argument, m.position) for m in finds.measured)
+            finds.unresolved = int(all(self._is_plain(block, claim, draw, excused) for draw in (100, 200)))
+        return finds
+
+    def _is_plain(self, block: Block, claim: Claim, draw: int, excused: float) -> bool:
+        """Whether a block disagrees by a good part of what moves, however small the step; not where noise hides that.
+
+        excused: by how much its entries together are off themselves, each for a reason of its own.
+        """
+        first, told = self._probe(block, claim, draw), 0
+        if not first.finite or not self._disagrees(first):
+            return False
+        for by in NEARER:
+            closer = self.prober.pilot(block, claim, draw, step=first.step * by)
+            if not closer.finite or 4 * closer.bar > closer.gap > closer.bar:
+                break
+            if closer.gap <= max(closer.bar, PLAIN * closer.scale, 4 * excused):
+                return False
+            told += 1
+        return told >= 2
 
     def _worse_halves(self, parent: Block, claim: Claim, depth: int, finds: Finds) -> list[tuple[float, Block]]:
         """The halves of a block that disagree, with their gaps; where none does, the block itself is asked again."""

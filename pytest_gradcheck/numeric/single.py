@@ -13,6 +13,7 @@ from .ladder import Estimate
 from .probe import SHARP, SINGLE, Prober
 from .scales import Floats
 from .stencil import Block, Claim, Index
+from .untied import Untied
 
 State = Literal["right", "wrong", "kink", "undecided"]
 
@@ -75,6 +76,8 @@ class Single:
         if estimate.finite and self.prober.kinked(estimate):
             return self._at_kink(block, claim, position, claimed, estimate, size)
         state = self._state(block, claim, estimate, least, max(abs(claimed), abs(estimate.gap * size)))
+        if state == "wrong" and self._is_tied(i, position, claim, estimate, abs(size)):
+            state = "kink"
         return Measured(position, claimed, estimate.value * size, estimate.bar * abs(size), state)
 
     def _estimate(self, block: Block, claim: Claim) -> tuple[Estimate, float]:
@@ -102,6 +105,17 @@ class Single:
             return "right"
         told = self.prober.converged(estimate) or estimate.gap > 3 * estimate.bar
         return "wrong" if told and not appeal.only_rests_move() else "undecided"
+
+    def _is_tied(self, i: int, position: int, claim: Claim, estimate: Estimate, size: float) -> bool:
+        """Whether the entry equals others, and what is declared lies between the slopes where it does not."""
+        rng = np.random.default_rng([self.prober.seed & 0xFFFFFFFF, 79, i, position])
+        step, weight = estimate.step / size, np.concatenate(claim.upstream)
+        untied = Untied(self.prober.stencil, self.prober.noise, rng, ((i, position),), step, weight)
+        equals, gradient = untied.equals(), claim.gradients[i]
+        if not equals or gradient is None:
+            return False
+        together = float(sum(gradient[p] for _, p in equals))
+        return untied.excused(float(gradient[position]), estimate.gap * size, equals, together)
 
     def _once_more(self, block: Block, claim: Claim, first: Estimate) -> Estimate:
         """One entry at the step that its own curvature suggests; where two looks differ, that is in the bar."""

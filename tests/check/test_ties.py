@@ -1,0 +1,142 @@
+"""Three entries of one value or more: a right gradient lies between those nearby, and a wrong one does not pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_gradcheck import check
+from tests.check.layers import Array
+
+X = np.array([0.4, 0.0, 0.0, 0.1, -0.8, 0.0, 1.3, 0.0])
+#: Its median is the middle one of three zeros.
+M = np.array([0.4, 0.0, 0.0, 0.1, -0.8, 0.0, -1.3])
+MANY = np.maximum(np.random.default_rng(0).standard_normal(60), 0.0)
+
+
+class Sorted:
+    """The entries in order, the first `most` of them; what is declared is given to the places in `way`."""
+
+    def __init__(self, way: str, most: int | None = None) -> None:
+        self.way, self.most = way, most
+
+    def forward(self, x: Array) -> Any:
+        self.x, self.at = x.copy(), np.argsort(x, kind="stable")[: self.most]
+        return x[self.at]
+
+    def backward(self, upstream: Array) -> Any:
+        gradient = np.zeros(self.x.size)
+        gradient[np.roll(self.at, 1) if self.way == "shifted" else self.at] = upstream
+        if self.way == "none to ties":
+            gradient[self.x == 0.0] = 0.0
+        return 2 * gradient if self.way == "twice" else gradient
+
+
+class Median:
+    """The median of an odd number of entries; what is declared for those that are equal to it, and for the others."""
+
+    def __init__(self, way: str) -> None:
+        self.way = way
+
+    def forward(self, x: Array) -> Any:
+        self.x = x.copy()
+        return np.array([np.median(x)])
+
+    def backward(self, upstream: Array) -> Any:
+        mine = self.x == np.median(self.x)
+        gradient = np.zeros(self.x.size)
+        if self.way == "shared":
+            gradient[mine] = 1 / mine.sum()
+        elif self.way == "to each":
+            gradient[mine] = 1.0
+        elif self.way != "none":
+            place = np.flatnonzero(~mine if self.way == "to another" else mine)[-1]
+            gradient[place] = 0.5 if self.way == "half" else 1.0
+        return gradient * upstream[0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("most", [None, 5, 3])
+def test_an_order_of_equal_entries_is_as_right_as_another(most: int | None, seed: int) -> None:
+    report = check(Sorted("in order", most), X, seed=seed)
+    assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("way", ["twice", "shifted", "none to ties"])
+@pytest.mark.parametrize("x", [X, MANY], ids=["few", "many"])
+def test_what_is_declared_for_equal_entries_must_be_there_once(x: Array, way: str) -> None:
+    for seed in range(3):
+        assert check(Sorted(way), x, seed=seed).verdict == "fail"
+
+
+def test_many_equal_entries_are_told_as_well() -> None:
+    assert check(Sorted("in order"), MANY).passed
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("way", ["to one", "shared"])
+def test_the_middle_one_of_equal_entries_stands_still_and_has_a_gradient(way: str, seed: int) -> None:
+    report = check(Median(way), M, seed=seed)
+    assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("way", ["to each", "half", "to another"])
+def test_parts_of_a_tie_that_do_not_sum_to_one_are_wrong(way: str, seed: int) -> None:
+    assert check(Median(way), M, seed=seed).verdict == "fail"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_gradient_of_zero_is_right_along_each_entry_and_never_passes(seed: int) -> None:
+    report = check(Median("none"), M, seed=seed)
+    assert report.verdict == "inconclusive"
+    assert "x: its probes disagree, and no entry could be found to blame" in report.notes
+
+
+class Gate:
+    """The second half of the entries where the first half is positive; backward may let zero through as well."""
+
+    def __init__(self, zero: bool) -> None:
+        self.zero = zero
+
+    def forward(self, x: Array) -> Any:
+        self.first = x[: x.size // 2].copy()
+        return np.where(self.first > 0, x[x.size // 2 :], 0.0)
+
+    def backward(self, upstream: Array) -> Any:
+        through = self.first >= 0 if self.zero else self.first > 0
+        return np.concatenate([np.zeros(upstream.size), through * upstream])
+
+
+def test_a_jump_nearby_excuses_nothing() -> None:
+    """Beside the jump the slope is one; at the centre the gate is shut, for three zeros of the same value."""
+    x = np.array([0.0, 0.0, 0.0, 0.5, -1.0, 1.0, 2.0, 2.0, 2.0, 0.3])
+    for seed in range(4):
+        assert check(Gate(zero=False), x, seed=seed).passed
+        assert check(Gate(zero=True), x, seed=seed).verdict == "fail"
+
+
+class Wave:
+    """sin(1e5 x), whose slope at a tie of three is declared too large by a part."""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def forward(self, x: Array) -> Any:
+        self.x = x.copy()
+        return np.sin(1e5 * x)
+
+    def backward(self, upstream: Array) -> Any:
+        gradient = 1e5 * np.cos(1e5 * self.x) * upstream
+        gradient[2] *= self.factor
+        return gradient
+
+
+@pytest.mark.parametrize("factor", [1.3, 0.7, -1.0])
+def test_what_oscillates_within_the_points_nearby_excuses_nothing(factor: float) -> None:
+    x = np.array([0.7, 0.7, 0.7, 0.2])
+    for seed in range(4):
+        assert check(Wave(1.0), x, seed=seed).verdict != "fail"
+        assert check(Wave(factor), x, seed=seed).verdict != "pass"
