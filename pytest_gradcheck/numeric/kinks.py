@@ -225,12 +225,11 @@ class KinkRule:
         weight = np.zeros(sum(y.size for y in self.stencil.center))
         weight[output] = 1.0
         untied = Untied(self.stencil, self.noise, self.rng, breach.entries, self._step(breach.entries), weight)
-        equals = untied.equals()
-        if not equals:
+        if not untied.equals:
             return False
         gradients = self._claim_for(output)
-        together = sum(float(g[p]) for i, p in equals if (g := gradients[i]) is not None)
-        return untied.excused(breach.declared, breach.size, equals, together)
+        together = sum(float(g[p]) for i, p in untied.equals if (g := gradients[i]) is not None)
+        return untied.excused(breach.declared, breach.size, together)
 
     def _moved(self, entries: Sequence[tuple[int, int]], t: float) -> Floats:
         return self.stencil.placed([(i, p, self.stencil.flat[i][p] + t) for i, p in entries])

@@ -111,11 +111,11 @@ class Single:
         rng = np.random.default_rng([self.prober.seed & 0xFFFFFFFF, 79, i, position])
         step, weight = estimate.step / size, np.concatenate(claim.upstream)
         untied = Untied(self.prober.stencil, self.prober.noise, rng, ((i, position),), step, weight)
-        equals, gradient = untied.equals(), claim.gradients[i]
-        if not equals or gradient is None:
+        gradient = claim.gradients[i]
+        if not untied.equals or gradient is None:
             return False
-        together = float(sum(gradient[p] for _, p in equals))
-        return untied.excused(float(gradient[position]), estimate.gap * size, equals, together)
+        together = float(sum(gradient[p] for _, p in untied.equals))
+        return untied.excused(float(gradient[position]), estimate.gap * size, together)
 
     def _once_more(self, block: Block, claim: Claim, first: Estimate) -> Estimate:
         """One entry at the step that its own curvature suggests; where two looks differ, that is in the bar."""

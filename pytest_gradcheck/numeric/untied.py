@@ -45,25 +45,25 @@ class Untied:
         rounding = np.concatenate([np.full(y.size, e) for y, e in eps])[self.seen] * np.abs(self.y)
         #: What rounding does to the sum.
         self.rounding = 8 * noise.factor * float(np.abs(self.weight) @ rounding)
+        #: All entries that are equal to one of these, where there are enough of them; otherwise none.
+        self.equals = self._equals()
 
-    def equals(self) -> Entries:
-        """All entries that are equal to one of these, where there are enough of them; otherwise none."""
+    def _equals(self) -> Entries:
         flat = self.stencil.flat
         if any(map(self.stencil.is_structured, range(len(flat)))):
             return ()
         found = {(i, float(flat[i][p])): np.flatnonzero(flat[i] == flat[i][p]) for i, p in self.entries}
         return tuple((i, int(p)) for (i, _), at in found.items() if at.size >= EQUAL for p in at)
 
-    def excused(self, declared: float, gap: float, equals: Entries, together: float) -> bool:
+    def excused(self, declared: float, gap: float, together: float) -> bool:
         """Whether slopes nearby lie around what is declared, and along all equal entries the declared one is right.
 
         gap: by how much the declared slope seems wrong; nothing is said where rounding hides a part of it.
         together: what is declared for all of `equals`.
         """
-        self.equals_of = [np.array([p for j, p in equals if j == i], int) for i in range(len(self.stencil.flat))]
         if not self.rounding / (OVER * self.reach) <= gap / 4 or not self._straight(gap):
             return False
-        return self._together(equals, together) and any(self._around(declared) for _ in range(LINES))
+        return self._together(together) and any(self._around(declared) for _ in range(LINES))
 
     def _straight(self, gap: float) -> bool:
         """Whether slopes are what they are at the centre wherever these entries alone move to: equality bends them.
@@ -77,16 +77,13 @@ class Untied:
                 return False
         return True
 
-    def _together(self, equals: Entries, declared: float) -> bool:
+    def _together(self, declared: float) -> bool:
         """Whether what is declared for all of them lies between the slopes to either side where they stay equal."""
-        still = self._nowhere()
-        far, near = ([self._at(still, equals, side * t) / (side * t) for side in (1, -1)] for t in self._two_steps())
+        still, steps = self._nowhere(), (self.reach, NEARER * self.reach)
+        far, near = ([self._at(still, self.equals, t) / t for t in (step, -step)] for step in steps)
         room = 2 * max(abs(a - b) for a, b in zip(far, near, strict=True))
         room += self.rounding / (NEARER * self.reach) + EXACT * abs(declared)
         return min(near) - room <= declared <= max(near) + room
-
-    def _two_steps(self) -> tuple[float, float]:
-        return self.reach, NEARER * self.reach
 
     def _jumps(self, steps: list[Floats], values: Floats) -> bool:
         """Whether outputs along a line do not come nearer to those at the centre as the line does."""
@@ -125,8 +122,8 @@ class Untied:
     def _somewhere(self) -> list[Floats]:
         """Steps of the equal entries, so that they are equal no more."""
         steps = self._nowhere()
-        for step, at in zip(steps, self.equals_of, strict=True):
-            step[at] = self.rng.uniform(-1.0, 1.0, at.size)
+        for i, p in self.equals:
+            steps[i][p] = self.rng.uniform(-1.0, 1.0)
         return steps
 
     def _at(self, steps: list[Floats], entries: Entries, t: float) -> float:
