@@ -6,7 +6,8 @@ Three kinds of block are looked at, in the order of the page, in one new folder 
 - `console` with lines `$ command`: each command is run, what it prints is compared with what stands below it;
 - `pycon`: typed at the prompt, one session per page, what it prints is compared likewise.
 
-`python -m tests.docs.pages` writes what is really printed into the pages, where it differs.
+`python -m tests.docs.pages` writes what is really printed into the pages, where it differs; with `--counts` also where
+it differs in nothing but how many evaluations it took.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 BLOCK = re.compile(r"^```(python|console|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.]*\w)")
 RULE = re.compile(r"[=_-]{3,}")
-#: What a second run, another processor or another version of numpy may print otherwise: times, addresses, how many
-#: evaluations it took, and how far within its bar a right gradient was.
-VARYING = re.compile(
-    r"\b\d+(\.\d+)? ?m?s\b|\b0x[0-9a-f]+\b|\b[\d,]+ (?=forward|backward call)|error [\d.e-]+(?= of its bar)"
-)
+#: How many evaluations it took.
+COUNTS = re.compile(r"\b[\d,]+ (?=forward|backward call)")
+#: What a second run, another processor or another version of numpy may print otherwise: that, times, addresses, and how
+#: far within its bar a right gradient was.
+VARYING = re.compile(rf"\b\d+(\.\d+)? ?m?s\b|\b0x[0-9a-f]+\b|{COUNTS.pattern}|error [\d.e-]+(?= of its bar)")
 
 #: A row of a message's table: index, declared, numeric, error, bar.
 ENTRY = re.compile(r"^(E )? *\w+\[[\d, ]*\](?: +-?[\d.]\S*){4}$")
@@ -175,10 +176,11 @@ def importable(folder: str) -> Iterator[None]:
                 del sys.modules[name]
 
 
-def refresh(page: Path) -> int:
-    """Write what is really printed into a page; returns how many blocks differed."""
+def refresh(page: Path, counts: bool = False) -> int:
+    """Write what is really printed into a page; returns how many blocks differed. counts: whether evaluations count."""
     text = page.read_text(encoding="utf-8")
-    changed = [(written, real) for _, written, real in replay(page) if not same(written, real)]
+    both = ((written, real) for _, written, real in replay(page))
+    changed = [(a, b) for a, b in both if not same(a, b) or (counts and COUNTS.findall(a) != COUNTS.findall(b))]
     for written, real in changed:
         text = text.replace(written, real, 1)
     if changed:
@@ -187,5 +189,6 @@ def refresh(page: Path) -> int:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or [str(page) for page in PAGES]:
-        print(f"{name}: {refresh(Path(name).resolve())} blocks refreshed")
+    words = [word for word in sys.argv[1:] if word != "--counts"]
+    for name in words or [str(page) for page in PAGES]:
+        print(f"{name}: {refresh(Path(name).resolve(), '--counts' in sys.argv)} blocks refreshed")
