@@ -195,11 +195,12 @@ def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager
         import_module("pytest_gradcheck.hooks").forward(plugin, manager)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Begin to gather what is checked, where there are tests: here, or with other processes that collect their own."""
     if session.testscollected or session.config.getoption("dist", "no") != "no":
         session.config.pluginmanager.register(session.config.stash[RESULTS], "gradcheck-results")
+    return (yield)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -22,7 +22,7 @@ from .owned import OwnedRule
 from .scales import Floats, norm, rms
 from .slopes import Breach, Entries, Mask, Slopes, between, breach_of, grows, persisting, settled
 from .stencil import Block, Claim, Stencil, both_sides
-from .untied import Untied
+from .untied import Excuses
 
 #: Step, in units, below which a kink cannot be told from one at the centre itself.
 NEAREST = 2e-8
@@ -87,6 +87,7 @@ class KinkRule:
         self.stencil, self.noise, self.claim_of = stencil, noise, claim_of
         self.rng = np.random.default_rng([seed, 31])
         self.relative = max(NEAREST, 64 * noise.factor * max(noise.eps))
+        self.excuses = Excuses(stencil, noise, claim_of, self.rng)
 
     def all_at_once(self, masks: Sequence[Mask], arguments: Sequence[int]) -> KinkJudgement | None:
         """The rule for the outputs in the masks, on a kink or near one; None where it cannot be asked of all at once.
@@ -162,6 +163,9 @@ class KinkRule:
     ) -> list[tuple[tuple[int, int], ...]]:
         """Sets of entries to move by the same amount: everything that was asked singly, per argument and together."""
         sets = [tuple(e[0] for e in asked if e[0][0] == i) for i in arguments]
+        # Equal ones by their own step, which among others of another size may be none of theirs.
+        values = {(i, float(self.stencil.flat[i][p])) for ((i, p),) in asked}
+        sets += [tuple(e for (e,) in asked if e[0] == i and self.stencil.flat[i][e[1]] == v) for i, v in sorted(values)]
         if len(arguments) > 1:
             sets.append(tuple(e[0] for e in asked))
             sizes = {i: self.stencil.flat[i].size for i in arguments}
@@ -221,15 +225,10 @@ class KinkRule:
         return None if breach is None or self.is_tied(breach, output) else breach
 
     def is_tied(self, breach: Breach, output: int) -> bool:
-        """Whether entries equal others, and what is declared lies between the slopes where they do not."""
-        weight = np.zeros(sum(y.size for y in self.stencil.center))
-        weight[output] = 1.0
-        untied = Untied(self.stencil, self.noise, self.rng, breach.entries, self._step(breach.entries), weight)
-        if not untied.equals:
-            return False
-        gradients = self._claim_for(output)
-        together = sum(float(g[p]) for i, p in untied.equals if (g := gradients[i]) is not None)
-        return untied.excused(breach.declared, breach.size, together)
+        """Whether a breach of an output is one of entries that equal others, where that is no error."""
+        alone = np.zeros(sum(y.size for y in self.stencil.center))
+        alone[output] = 1.0
+        return self.excuses.excused(breach.entries, self._step(breach.entries), alone, breach.size)
 
     def _moved(self, entries: Sequence[tuple[int, int]], t: float) -> Floats:
         return self.stencil.placed([(i, p, self.stencil.flat[i][p] + t) for i, p in entries])

@@ -13,7 +13,7 @@ from .ladder import Estimate
 from .probe import SHARP, SINGLE, Prober
 from .scales import Floats
 from .stencil import Block, Claim, Index
-from .untied import Untied
+from .untied import Excuses
 
 State = Literal["right", "wrong", "kink", "undecided"]
 
@@ -108,14 +108,12 @@ class Single:
 
     def _is_tied(self, i: int, position: int, claim: Claim, estimate: Estimate, size: float) -> bool:
         """Whether the entry equals others, and what is declared lies between the slopes where it does not."""
-        rng = np.random.default_rng([self.prober.seed & 0xFFFFFFFF, 79, i, position])
-        step, weight = estimate.step / size, np.concatenate(claim.upstream)
-        untied = Untied(self.prober.stencil, self.prober.noise, rng, ((i, position),), step, weight)
-        gradient = claim.gradients[i]
-        if not untied.equals or gradient is None:
+        if self.claim_of is None:
             return False
-        together = float(sum(gradient[p] for _, p in untied.equals))
-        return untied.excused(float(gradient[position]), estimate.gap * size, together)
+        rng = np.random.default_rng([self.prober.seed & 0xFFFFFFFF, 79, i, position])
+        excuses = Excuses(self.prober.stencil, self.prober.noise, self.claim_of, rng)
+        weight = np.concatenate(claim.upstream)
+        return excuses.excused(((i, position),), estimate.step / size, weight, estimate.gap * size)
 
     def _once_more(self, block: Block, claim: Claim, first: Estimate) -> Estimate:
         """One entry at the step that its own curvature suggests; where two looks differ, that is in the bar."""

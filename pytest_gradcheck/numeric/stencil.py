@@ -152,6 +152,8 @@ class Stencil:
         #: Flat positions of entries that stand on a bound, and the side (+1 or -1) that is inside.
         self.edges: list[dict[int, Index]] = [{} for _ in self.values]
         self.units = [self._units(i) for i in range(len(self.values))]
+        #: Whether outputs jump near equal entries, by what tells these and how near; asked once for all of them.
+        self.jumps: dict[Any, bool] = {}
         self.center: list[Floats] = []
         self.shapes: list[tuple[int, ...]] = []
 

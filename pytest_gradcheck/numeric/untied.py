@@ -8,20 +8,28 @@ equal entries together is the slope where they stay equal.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import numpy as np
 
 from .noise import Noise
 from .scales import Floats
 from .slopes import Entries
-from .stencil import Stencil
+from .stencil import Claim, Stencil
 
 #: At so many entries of one value no single one need move anything; of two each is moved by one of its sides.
 EQUAL = 3
 #: How near the points are, as a part of the step, and over which part of that slopes are formed at the least.
 NEAR, OVER = 2.0**-6, 2.0**-10
 #: Lines that are looked along; at so many points of each first, and where it is steepest or flattest at points between.
-LINES, POINTS, ROUNDS, PARTS = 4, 33, 6, 4
-#: So much nearer points tell whether outputs jump between a point and the centre.
+LINES, POINTS, ROUNDS, PARTS = 12, 33, 6, 4
+#: Equals that an entry meets on one line.
+MOST = 64
+#: Paths between points nearby on which jumps are looked for, how many of the steepest parts of each, and how often
+#: these are halved.
+PATHS, STEEP, HALVED = 8, 3, 6
+#: How much nearer a second look along all equal entries is.
 NEARER = 2.0**-4
 #: The part of a gradient by which it may lie outside.
 EXACT = 1e-6
@@ -41,10 +49,8 @@ class Untied:
         self.share, self.reach = NEAR * step / (stencil.unit_of(*entries[0]) or 1.0), NEAR * step
         self.seen = weight != 0.0
         self.weight, self.y = weight[self.seen], np.concatenate(stencil.center)[self.seen]
-        eps = zip(stencil.center, noise.eps, strict=True)
-        rounding = np.concatenate([np.full(y.size, e) for y, e in eps])[self.seen] * np.abs(self.y)
-        #: What rounding does to the sum.
-        self.rounding = 8 * noise.factor * float(np.abs(self.weight) @ rounding)
+        #: What rounding does to the sum, of the outputs that move at all; known once they have been moved.
+        self.rounding = 0.0
         #: All entries that are equal to one of these, where there are enough of them; otherwise none.
         self.equals = self._equals()
 
@@ -52,8 +58,9 @@ class Untied:
         flat = self.stencil.flat
         if any(map(self.stencil.is_structured, range(len(flat)))):
             return ()
-        found = {(i, float(flat[i][p])): np.flatnonzero(flat[i] == flat[i][p]) for i, p in self.entries}
-        return tuple((i, int(p)) for (i, _), at in found.items() if at.size >= EQUAL for p in at)
+        values = {float(flat[i][p]) for i, p in self.entries}
+        found = [[(i, int(p)) for i, f in enumerate(flat) for p in np.flatnonzero(f == value)] for value in values]
+        return tuple(entry for equal in found if len(equal) >= EQUAL for entry in equal)
 
     def excused(self, declared: float, gap: float, together: float) -> bool:
         """Whether slopes nearby lie around what is declared, and along all equal entries the declared one is right.
@@ -61,9 +68,20 @@ class Untied:
         gap: by how much the declared slope seems wrong; nothing is said where rounding hides a part of it.
         together: what is declared for all of `equals`.
         """
-        if not self.rounding / (OVER * self.reach) <= gap / 4 or not self._straight(gap):
+        self.rounding = self._rounding()
+        # Over less than this rounding would make slopes that differ by a part of the gap.
+        least = max(OVER * self.reach, 32 * self.rounding / gap)
+        if not least <= 4 * self.reach / (POINTS - 1) or not self._straight(gap) or not self._together(together):
             return False
-        return self._together(together) and any(self._around(declared) for _ in range(LINES))
+        return any(self._around(declared, least) for _ in range(LINES)) and not self._jumps()
+
+    def _rounding(self) -> float:
+        # As far as the entries were moved before: nearer, an output may move by no digit at all.
+        steps = [step / NEAR for step in self._somewhere()]
+        moves = self._outputs(steps, self.entries, self.reach / NEAR)[self.seen] != self.y
+        eps = zip(self.stencil.center, self.noise.eps, strict=True)
+        each = np.concatenate([np.full(y.size, e) for y, e in eps])[self.seen] * np.abs(self.weight * self.y)
+        return 8 * self.noise.factor * float(each[moves].sum())
 
     def _straight(self, gap: float) -> bool:
         """Whether slopes are what they are at the centre wherever these entries alone move to: equality bends them.
@@ -85,19 +103,50 @@ class Untied:
         room += self.rounding / (NEARER * self.reach) + EXACT * abs(declared)
         return min(near) - room <= declared <= max(near) + room
 
-    def _jumps(self, steps: list[Floats], values: Floats) -> bool:
-        """Whether outputs along a line do not come nearer to those at the centre as the line does."""
-        steps = [NEARER * step for step in steps]
-        near = [abs(self._at(steps, self.entries, NEARER * t * self.reach)) for t in (-2.0, -1.0, 0.0, 1.0, 2.0)]
-        return not max(near) <= 0.25 * np.abs(values).max() + self.rounding
+    def _jumps(self) -> bool:
+        """Whether some output jumps nearby: it would have slopes without end, which lie around anything.
 
-    def _around(self, declared: float) -> bool:
+        It is the same for all entries that are equal, and asked once.
+        """
+        known, key = self.stencil.jumps, (self.equals, round(np.log2(self.reach)))
+        if key not in known:
+            known[key] = any(self._breaks() for _ in range(PATHS))
+        return known[key]
+
+    def _breaks(self) -> bool:
+        """Whether the change over the steepest parts of a path does not fall as they are halved."""
+        start, end = self._somewhere(), self._somewhere()
+
+        def outputs(s: float) -> Floats:
+            return self._outputs([(1 - s) * a + s * b for a, b in zip(start, end, strict=True)], (), 0.0)
+
+        def change(one: Floats, other: Floats) -> float:
+            return float(np.abs(one - other).max(initial=0.0))
+
+        at = np.linspace(0.0, 1.0, POINTS)
+        found = [outputs(s) for s in at]
+        changes = [change(a, b) for a, b in pairwise(found)]
+        least = 16 * self.noise.factor * max(self.noise.eps) * float(np.abs(found[0]).max(initial=0.0))
+        for k in np.argsort(changes)[::-1][:STEEP]:
+            (low, high), (before, after) = at[k : k + 2], found[k : k + 2]
+            for _ in range(HALVED):
+                middle = 0.5 * (low + high)
+                between = outputs(middle)
+                if change(before, between) >= change(between, after):
+                    high, after = middle, between
+                else:
+                    low, before = middle, between
+            if change(before, after) > max(0.25 * changes[k], least):
+                return True
+        return False
+
+    def _around(self, declared: float, least: float) -> bool:
         """Whether slopes along one line, on which the entries come between any others, lie around what is declared.
 
-        The mean slope between two points of a line is itself between those nearby.
+        The mean slope between two points of a line is itself between those nearby. least: how far these are apart.
         """
         steps = self._somewhere()
-        at = np.linspace(-2.0, 2.0, POINTS) * self.reach
+        at = self._along(steps, least)
         values = np.array([self._at(steps, self.entries, t) for t in at])
         for _ in range(ROUNDS):
             width = np.diff(at)
@@ -106,15 +155,29 @@ class Untied:
                 return False
             low, high = (slopes - rooms).min(), (slopes + rooms).max()
             if low <= declared <= high:
-                return not self._jumps(steps, values)
+                return True
             # Where it is steepest, or flattest, a nearer look tells how much.
             k = int(np.argmax(slopes) if declared > high else np.argmin(slopes))
-            if width[k] < 2 * OVER * self.reach:
+            if width[k] < PARTS * least:
                 return False
             between = np.linspace(at[k], at[k + 1], PARTS + 1)[1:-1]
             more = [self._at(steps, self.entries, t) for t in between]
             at, values = np.insert(at, k + 1, between), np.insert(values, k + 1, more)
         return False
+
+    def _along(self, steps: list[Floats], least: float) -> Floats:
+        """Points of a line: where the entry meets one of its equals, which is where slopes change if they do there."""
+        end = 2 * self.reach
+        if len(self.entries) > 1:
+            return np.linspace(-end, end, POINTS)
+        ((i, p),) = self.entries
+        own = self.stencil.unit_of(i, p) * steps[i][p]
+        met = [self.share * (self.stencil.unit_of(*e) * float(steps[e[0]][e[1]]) - own) for e in self.equals]
+        points = [-end]
+        for point in sorted(self.rng.permutation([m for m in met if m != 0.0])[:MOST]):
+            if point - points[-1] >= least:
+                points.append(point)
+        return np.array([*points, end])
 
     def _nowhere(self) -> list[Floats]:
         return [np.zeros(flat.size) for flat in self.stencil.flat]
@@ -128,9 +191,50 @@ class Untied:
 
     def _at(self, steps: list[Floats], entries: Entries, t: float) -> float:
         """The change of the sum with each entry moved by its own step, and some by t besides."""
+        return float(self.weight @ (self._outputs(steps, entries, t)[self.seen] - self.y))
+
+    def _outputs(self, steps: list[Floats], entries: Entries, t: float) -> Floats:
         moved = []
         for i, (flat, step) in enumerate(zip(self.stencil.flat, steps, strict=True)):
             there = flat + self.share * step * self.stencil.units[i]
             there[[p for j, p in entries if j == i]] += t
             moved.append((i, np.arange(flat.size), there))
-        return float(self.weight @ (self.stencil.placed(moved)[self.seen] - self.y))
+        return self.stencil.placed(moved)
+
+
+class Excuses:
+    """What ties excuse around one centre: for the outputs that are asked about, and for all of them at once.
+
+    Each place of a sort may be given to any of the equal entries, but not all of them to the same.
+
+    claim_of: from an upstream to what backward declares for it.
+    """
+
+    def __init__(
+        self, stencil: Stencil, noise: Noise, claim_of: Callable[[list[Floats]], Claim], rng: np.random.Generator
+    ) -> None:
+        self.stencil, self.noise, self.claim_of, self.rng = stencil, noise, claim_of, rng
+        self._sizes = [y.size for y in stencil.center]
+        self._every = rng.uniform(1.0, 2.0, sum(self._sizes))
+        self._known: dict[Entries, bool] = {}
+
+    def excused(self, entries: Entries, step: float, weight: Floats, gap: float) -> bool:
+        """Whether entries equal others, and what is declared for them lies between the slopes where they do not.
+
+        step, weight: as `Untied` takes them. gap: by how much the declared slope seems wrong.
+        """
+        if not self._one(entries, step, weight, gap):
+            return False
+        if entries not in self._known:
+            self._known[entries] = self._one(entries, step, self._every, gap)
+        return self._known[entries]
+
+    def _one(self, entries: Entries, step: float, weight: Floats, gap: float) -> bool:
+        untied = Untied(self.stencil, self.noise, self.rng, entries, step, weight)
+        if not untied.equals:
+            return False
+        gradients = self.claim_of(np.split(weight, np.cumsum(self._sizes)[:-1])).gradients
+        declared, together = (
+            sum(float(g[p]) for i, p in where if (g := gradients[i]) is not None) for where in (entries, untied.equals)
+        )
+        return untied.excused(declared, gap, together)

@@ -140,3 +140,97 @@ def test_what_oscillates_within_the_points_nearby_excuses_nothing(factor: float)
     for seed in range(4):
         assert check(Wave(1.0), x, seed=seed).verdict != "fail"
         assert check(Wave(factor), x, seed=seed).verdict != "pass"
+
+
+class Selected:
+    """Of the row with the largest key, its first number, all others; what is declared for them, in one of many ways."""
+
+    def __init__(self, way: str) -> None:
+        self.way = way
+
+    def forward(self, x: Array) -> Any:
+        self.shape, self.at = x.shape, int(np.argmax(x[:, 0]))
+        return x[self.at, 1:].copy()
+
+    def backward(self, upstream: Array) -> Any:
+        gradient = np.zeros(self.shape)
+        gradient[self.at, 1:] = upstream
+        if self.way == "to the key":
+            gradient[:] = 0.0
+            gradient[self.at, 0] = upstream.sum()
+        elif self.way == "to two keys":
+            gradient[0, 0] += 0.7 * upstream.sum()
+            gradient[1, 0] -= 0.7 * upstream.sum()
+        return gradient
+
+
+@pytest.mark.parametrize("x", [np.zeros((3, 3)), np.full((4, 3), 0.7)], ids=["zeros", "equal"])
+def test_what_jumps_as_far_as_it_is_near_excuses_nothing(x: Array) -> None:
+    """Between rows that are nearly equal outputs jump by little, and over less still: that is every slope there is."""
+    for seed in range(3):
+        assert check(Selected("right"), x, seed=seed).passed
+        assert check(Selected("to the key"), x, seed=seed).verdict == "fail"
+        assert check(Selected("to two keys"), x, seed=seed).verdict == "fail"
+
+
+def test_a_gate_at_zeros_alone_excuses_nothing() -> None:
+    for seed in range(3):
+        assert check(Gate(zero=False), np.zeros(6), seed=seed).passed
+        assert check(Gate(zero=True), np.zeros(6), seed=seed).verdict == "fail"
+
+
+class First:
+    """A sort that gives what each place of a tie is due to the first of the equal entries."""
+
+    def forward(self, x: Array) -> Any:
+        self.x = x.tolist()
+        return np.sort(x)
+
+    def backward(self, upstream: Array) -> Any:
+        gradient = np.zeros(len(self.x))
+        for place, value in enumerate(sorted(self.x)):
+            gradient[self.x.index(value)] += upstream[place]
+        return gradient
+
+
+@pytest.mark.parametrize("x", [np.zeros(5), np.array([0.4, 0.0, 0.0, 0.1, 0.0, 1.3])], ids=["all", "three"])
+def test_each_place_may_be_given_to_an_entry_and_not_all_to_the_same(x: Array) -> None:
+    for seed in range(4):
+        assert check(First(), x, seed=seed).verdict != "pass"
+
+
+@pytest.mark.parametrize("x", [[1.0, 1.0, 1e-7], [1e6, 1e6, -1.0], [1.0, 1.0, 1e-4, 0.5]], ids=str)
+def test_a_tie_beside_entries_of_another_size_moves_by_its_own_step(x: list[float]) -> None:
+    class Nothing:
+        def forward(self, x: Array) -> Any:
+            return np.array([x.max()])
+
+        def backward(self, upstream: Array) -> Any:
+            return np.zeros(len(x))
+
+    for seed in range(3):
+        assert check(Nothing(), np.array(x), seed=seed).verdict == "fail"
+
+
+class Joined:
+    """The entries of two arguments in order; `factor` times what is declared for them."""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def forward(self, a: Array, b: Array) -> Any:
+        both = np.concatenate([a, b])
+        self.at, self.size = np.argsort(both, kind="stable"), a.size
+        return both[self.at]
+
+    def backward(self, upstream: Array) -> Any:
+        gradient = np.zeros(upstream.size)
+        gradient[self.at] = self.factor * upstream
+        return gradient[: self.size], gradient[self.size :]
+
+
+def test_entries_of_several_arguments_may_be_equal() -> None:
+    a, b = np.array([0.0, 0.3, 0.4]), np.array([0.0, 0.0, 0.5])
+    for seed in range(3):
+        assert check(Joined(1.0), a, b, seed=seed).passed
+        assert check(Joined(1.5), a, b, seed=seed).verdict == "fail"

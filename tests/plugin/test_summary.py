@@ -169,3 +169,19 @@ def test_a_file_that_cannot_be_written_fails_the_run_with_a_sentence(run: Run, p
     result = run("def test_it(): pass\n", "--gradcheck-json=file/out.json")
     assert result.ret != 0
     result.stdout.fnmatch_lines(["*--gradcheck-json: *out.json could not be written: *"])
+
+
+def test_another_plugin_that_runs_the_tests_takes_no_summary_away(run: Run, pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        import pytest
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtestloop(session):
+            for item in session.items:
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            return True
+        """
+    )
+    (line,) = section(run(TWO))
+    assert line.startswith("2 passed, 1 failed, 18 entries")
