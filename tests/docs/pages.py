@@ -178,14 +178,23 @@ def importable(folder: str) -> Iterator[None]:
 
 def refresh(page: Path, counts: bool = False) -> int:
     """Write what is really printed into a page; returns how many blocks differed. counts: whether evaluations count."""
-    text = page.read_text(encoding="utf-8")
-    both = ((written, real) for _, written, real in replay(page))
-    changed = [(a, b) for a, b in both if not same(a, b) or (counts and COUNTS.findall(a) != COUNTS.findall(b))]
-    for written, real in changed:
-        text = text.replace(written, real, 1)
+    text, changed = page.read_text(encoding="utf-8"), 0
+    for _, written, real in replay(page):
+        new = written if same(written, real) else real
+        if counts and new is written and COUNTS.findall(written) != COUNTS.findall(real):
+            new = counted(written, real) if "..." in map(str.strip, written.splitlines()) else real
+        changed += new != written
+        text = text.replace(written, new, 1)
     if changed:
         page.write_text(text, encoding="utf-8")
-    return len(changed)
+    return changed
+
+
+def counted(written: str, real: str) -> str:
+    """A block of which parts are left out, with the lines that tell evaluations as they are really printed."""
+    printed = {VARYING.sub("", line): line for line in real.splitlines() if COUNTS.search(line)}
+    lines = [printed.get(VARYING.sub("", line), line) for line in written.splitlines()]
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import BLOCK, PAGES, ROOT, Session, replay, same
+from tests.docs.pages import BLOCK, PAGES, ROOT, Session, counted, replay, same
 
 #: Pages on which something is drawn, which needs the extra `report`.
 DRAWN = ("howto/report.md",)
@@ -85,3 +85,9 @@ def test_what_may_differ(written: str, real: str) -> None:
 )
 def test_what_may_not(written: str, real: str) -> None:
     assert not same(written, real)
+
+
+def test_of_a_block_with_parts_left_out_the_counts_alone_are_written_anew() -> None:
+    written = "first\n...\n1 passed, 4 entries, 63 forward evaluations, 6.9 ms\n"
+    real = "first\nsecond\n1 passed, 4 entries, 64 forward evaluations, 7.5 ms\n"
+    assert counted(written, real) == "first\n...\n1 passed, 4 entries, 64 forward evaluations, 7.5 ms\n"
