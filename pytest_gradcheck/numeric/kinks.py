@@ -22,7 +22,7 @@ from .owned import OwnedRule
 from .scales import Floats, norm, rms
 from .slopes import Breach, Entries, Mask, Slopes, between, breach_of, grows, persisting, settled
 from .stencil import Block, Claim, Stencil, both_sides
-from .untied import Excuses
+from .untied import Excuses, tied
 
 #: Step, in units, below which a kink cannot be told from one at the centre itself.
 NEAREST = 2e-8
@@ -222,10 +222,12 @@ class KinkRule:
         step = self._step(entries)
         reach, y = (step, step / self.relative * LARGEST), float(np.concatenate(self.stencil.center)[output])
         breach = persisting(lambda by: self._slopes(entries, by), output, entries, declared, reach, y, seen)
-        return None if breach is None or self.is_tied(breach, output) else breach
+        return None if breach is None or self._is_tied(breach, output) else breach
 
-    def is_tied(self, breach: Breach, output: int) -> bool:
+    def _is_tied(self, breach: Breach, output: int) -> bool:
         """Whether a breach of an output is one of entries that equal others, where that is no error."""
+        if not tied(self.stencil, breach.entries):
+            return False
         alone = np.zeros(sum(y.size for y in self.stencil.center))
         alone[output] = 1.0
         return self.excuses.excused(breach.entries, self._step(breach.entries), alone, breach.size)

@@ -216,8 +216,7 @@ class OwnedRule:
             step = moved.together or float(moved.steps[j])
             reach = step, step / self.rule.relative * LARGEST if len(outputs) <= FEW else 0.0
             breach = persisting(look, j, moved.of(j), float(declared[j]), reach, float(self.y0[j]), seen)
-            alone = breach is not None and len(breach.entries) == 1 and not moved.along
-            if breach is not None and not (alone and self.rule.is_tied(breach, j)):
+            if breach is not None:
                 found.append(breach)
         return found
 

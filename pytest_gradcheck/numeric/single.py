@@ -13,7 +13,7 @@ from .ladder import Estimate
 from .probe import SHARP, SINGLE, Prober
 from .scales import Floats
 from .stencil import Block, Claim, Index
-from .untied import Excuses
+from .untied import Excuses, tied
 
 State = Literal["right", "wrong", "kink", "undecided"]
 
@@ -108,7 +108,7 @@ class Single:
 
     def _is_tied(self, i: int, position: int, claim: Claim, estimate: Estimate, size: float) -> bool:
         """Whether the entry equals others, and what is declared lies between the slopes where it does not."""
-        if self.claim_of is None:
+        if self.claim_of is None or not tied(self.prober.stencil, ((i, position),)):
             return False
         rng = np.random.default_rng([self.prober.seed & 0xFFFFFFFF, 79, i, position])
         excuses = Excuses(self.prober.stencil, self.prober.noise, self.claim_of, rng)

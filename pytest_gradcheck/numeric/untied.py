@@ -9,6 +9,7 @@ equal entries together is the slope where they stay equal.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +21,8 @@ from .stencil import Claim, Stencil
 
 #: At so many entries of one value no single one need move anything; of two each is moved by one of its sides.
 EQUAL = 3
+#: Of more than so many equal entries nothing is excused: to move them apart again and again would take too long.
+MANY = 1 << 10
 #: How near the points are, as a part of the step, and over which part of that slopes are formed at the least.
 NEAR, OVER = 2.0**-6, 2.0**-10
 #: Lines that are looked along; at so many points of each first, and where it is steepest or flattest at points between.
@@ -33,6 +36,20 @@ PATHS, STEEP, HALVED = 8, 3, 6
 NEARER = 2.0**-4
 #: The part of a gradient by which it may lie outside.
 EXACT = 1e-6
+
+
+def tied(stencil: Stencil, entries: Entries) -> bool:
+    """Whether one of the entries is equal to two others at the least, in its own argument or another, and not to many.
+
+    Entries of a structure cannot be moved by themselves.
+    """
+    if any(map(stencil.is_structured, range(len(stencil.flat)))):
+        return False
+    return any(_counts(stencil, float(stencil.flat[i][p])) for i, p in entries)
+
+
+def _counts(stencil: Stencil, value: float) -> bool:
+    return EQUAL <= sum(int(np.count_nonzero(flat == value)) for flat in stencil.flat) <= MANY
 
 
 class Untied:
@@ -56,11 +73,10 @@ class Untied:
 
     def _equals(self) -> Entries:
         flat = self.stencil.flat
-        if any(map(self.stencil.is_structured, range(len(flat)))):
+        if not tied(self.stencil, self.entries):
             return ()
-        values = {float(flat[i][p]) for i, p in self.entries}
-        found = [[(i, int(p)) for i, f in enumerate(flat) for p in np.flatnonzero(f == value)] for value in values]
-        return tuple(entry for equal in found if len(equal) >= EQUAL for entry in equal)
+        values = [v for v in {float(flat[i][p]) for i, p in self.entries} if _counts(self.stencil, v)]
+        return tuple((i, int(p)) for v in values for i, f in enumerate(flat) for p in np.flatnonzero(f == v))
 
     def excused(self, declared: float, gap: float, together: float) -> bool:
         """Whether slopes nearby lie around what is declared, and along all equal entries the declared one is right.
@@ -215,8 +231,12 @@ class Excuses:
     ) -> None:
         self.stencil, self.noise, self.claim_of, self.rng = stencil, noise, claim_of, rng
         self._sizes = [y.size for y in stencil.center]
-        self._every = rng.uniform(1.0, 2.0, sum(self._sizes))
         self._known: dict[Entries, bool] = {}
+
+    @cached_property
+    def _every(self) -> Floats:
+        """A positive weight of each output."""
+        return self.rng.uniform(1.0, 2.0, sum(self._sizes))
 
     def excused(self, entries: Entries, step: float, weight: Floats, gap: float) -> bool:
         """Whether entries equal others, and what is declared for them lies between the slopes where they do not.

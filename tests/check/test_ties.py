@@ -234,3 +234,26 @@ def test_entries_of_several_arguments_may_be_equal() -> None:
     for seed in range(3):
         assert check(Joined(1.0), a, b, seed=seed).passed
         assert check(Joined(1.5), a, b, seed=seed).verdict == "fail"
+
+
+class Relu:
+    """max(x, 0), whose slope at zero is declared as `there`."""
+
+    def __init__(self, there: float) -> None:
+        self.there = there
+
+    def forward(self, x: Array) -> Any:
+        self.x = x.copy()
+        return np.maximum(x, 0.0)
+
+    def backward(self, upstream: Array) -> Any:
+        return upstream * np.where(self.x == 0.0, self.there, self.x > 0.0)
+
+
+def test_many_wrong_entries_of_one_value_cost_no_more_than_others() -> None:
+    """Fifteen hundred zeros on a kink, all wrong: what ties excuse is not asked of each."""
+    x = np.maximum(np.random.default_rng(0).standard_normal(3000), 0.0)
+    assert check(Relu(0.5), x).passed
+    wrong = check(Relu(2.0), x)
+    assert wrong.verdict == "fail"
+    assert wrong.forward_evaluations < 200

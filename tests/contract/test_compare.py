@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,8 @@ SHAPES = [(), (3,), (40, 50), (200_001,), (300, 700)]
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_one_entry_tells_two_arrays_apart_at_any_size(shape: tuple[int, ...], order: str) -> None:
-    was = np.asarray(np.random.default_rng(0).standard_normal(shape), order=order)  # type: ignore[call-overload]
+def test_one_entry_tells_two_arrays_apart_at_any_size(shape: tuple[int, ...], order: Literal["C", "F"]) -> None:
+    was = np.asarray(np.random.default_rng(0).standard_normal(shape), order=order)
     now = was.copy(order="K")
     assert equal(now, was)
     now[tuple(n - 1 for n in shape)] += 1e-12
