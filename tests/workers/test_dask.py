@@ -26,6 +26,8 @@ def cluster() -> Iterator[Any]:
 @pytest.fixture
 def client(cluster: Any) -> Iterator[Any]:
     with distributed.Client(cluster, set_as_default=False) as made:
+        # One that an earlier test has killed may still be on its way back.
+        made.wait_for_workers(2, timeout=60)
         yield made
 
 
