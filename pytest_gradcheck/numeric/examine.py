@@ -222,7 +222,7 @@ class Examination:
                 longer = draw == DRAWS and not self._spent(allowance, SHARP + 1)
                 self.one_draw(s, draw, rungs=SHARP + 1 if longer else SHARP)
         draw = DRAWS
-        while self.asked is not None and draw < MOST and any(self._wanting(s) for s in standings):
+        while draw < MOST and any(self._wanting(s) for s in standings):
             draw += 1
             for s in filter(self._wanting, standings):
                 self.one_draw(s, draw)
@@ -255,7 +255,8 @@ class Examination:
         return self.asked is None or s.limit <= self.asked * s.floor
 
     def _wanting(self, s: Standing) -> bool:
-        return not (s.settled or s.suspect or self._sharp_enough(s))
+        told = self._sharp_enough(s) and not (s.open and self._matters(s))
+        return not (s.settled or s.suspect or told)
 
     def one_draw(self, s: Standing, draw: int, prober: Prober | None = None, rungs: int = SHARP) -> None:
         """One sharp estimate more for a group; it becomes suspect where that disagrees or does not settle."""
@@ -317,8 +318,11 @@ class Examination:
 
     def drawn(self, s: Standing, prober: Prober | None = None, rungs: int = SHARP, least: int = 1) -> None:
         """Draws of a group, so many at least, until it is told and as sharp as is asked; or something is suspect."""
-        draw, most = 0, DRAWS if self.asked is None else MOST
-        while not (s.suspect or s.settled) and draw < most and (draw < least or not self._told(s)):
+        draw = 0
+        while not (s.suspect or s.settled) and (draw < least or (draw < DRAWS and not self._told(s))):
+            draw += 1
+            self.one_draw(s, draw, prober, rungs)
+        while draw < MOST and self._wanting(s):
             draw += 1
             self.one_draw(s, draw, prober, rungs)
 

@@ -20,7 +20,7 @@ from .ladder import LARGEST
 from .noise import Noise
 from .owned import OwnedRule
 from .scales import Floats, norm, rms
-from .slopes import Breach, Entries, Mask, Slopes, between, breach_of, grows, persisting, settled
+from .slopes import Breach, Entries, Mask, Slopes, between, breach_of, grows, persisting, settled, unseen
 from .stencil import Block, Claim, Stencil, both_sides
 from .untied import Excuses, tied
 
@@ -86,7 +86,9 @@ class KinkRule:
     def __init__(self, stencil: Stencil, noise: Noise, claim_of: Callable[[list[Floats]], Claim], seed: int) -> None:
         self.stencil, self.noise, self.claim_of = stencil, noise, claim_of
         self.rng = np.random.default_rng([seed, 31])
-        self.relative = max(NEAREST, 64 * noise.factor * max(noise.eps))
+        # Slopes of one, of outputs of one, are then known to a part of thirty-two at the worst.
+        self.relative = max(NEAREST, 512 * noise.factor * max(noise.eps))
+        self.coarse = self.relative > NEAREST
         self.excuses = Excuses(stencil, noise, claim_of, self.rng)
 
     def all_at_once(self, masks: Sequence[Mask], arguments: Sequence[int]) -> KinkJudgement | None:
@@ -126,7 +128,7 @@ class KinkRule:
             self._ask(entries, slopes, gradients, result)
         for joint in self._joint(arguments, asked):
             slopes = self._settled(joint, picked, gradients, result)
-            self._ask(joint, slopes, gradients, result, [asked[(entry,)] for entry in joint])
+            self._ask(joint, slopes, gradients, result, [asked[(e,)] for e in joint if (e,) in asked])
         if len(rough) > most:
             self._ask_together(rough, arguments, result)
         else:
@@ -185,7 +187,8 @@ class KinkRule:
         declared = np.zeros(sum(y.size for y in self.stencil.center))
         for j, gradient in gradients.items():
             declared[j] = sum(float(g[p]) for i, p in entries if (g := gradient[i]) is not None)
-        slopes, left = settled(lambda by: self._slopes(entries, by), self._slopes(entries), declared, outputs)
+        first = self._slopes(entries)
+        slopes, left = settled(lambda by: self._slopes(entries, by), first, declared, outputs, self.coarse)
         if left.size:
             result.vague |= {i for i, _ in entries}
         return slopes
@@ -249,8 +252,7 @@ class KinkRule:
             declared, rounding = sum(parts), SUMMED * sum(map(abs, parts))
             rounding += sum(known[2] for each in alone if (known := between(each, j)) is not None)
             result.asked += 1
-            size = max(abs(float(slopes.left[j])), abs(float(slopes.right[j])))
-            result.reach = max(result.reach, min(1.0, float(slopes.doubt[j]) / size) if size else 0.0)
+            result.reach = max(result.reach, min(1.0, unseen(slopes, j)))
             breach = breach_of(slopes, j, entries, declared)
             if breach is None:
                 continue

@@ -20,14 +20,14 @@ import numpy.typing as npt
 from .ladder import LARGEST
 from .scales import Floats, rms
 from .sharpness import detection_limit
-from .slopes import Breach, Entries, Slopes, outside, persisting, settled
+from .slopes import Breach, Entries, Slopes, doubts, outside, persisting, settled, sizes
 
 if TYPE_CHECKING:
     from .kinks import KinkJudgement, KinkRule
 
 Index = npt.NDArray[np.intp]
 
-#: How far the ratio of two gradients may be off that of their upstreams.
+#: How far the ratio of two gradients may be off that of their upstreams, where rounding alone is no more.
 RATIO = 1e-11
 #: So many breaches of one move are told.
 SHOWN = 500
@@ -124,7 +124,7 @@ class OwnedRule:
             owner = np.full(g.size, NOBODY, np.intp)
             some = np.flatnonzero((g != 0.0) & (h != 0.0))
             near, off = _nearest(g[some] / h[some], ratios[order])
-            owner[some] = np.where(off <= RATIO, self.rough[order[near]], NOBODY)
+            owner[some] = np.where(off <= max(RATIO, 4 * max(self.rule.noise.eps)), self.rough[order[near]], NOBODY)
             if g.size == self.y0.size:
                 # A zero tells no owner; in a layer that works entry by entry it is the output of the same place.
                 still = (g == 0.0) & (h == 0.0) & self.on_kink
@@ -190,7 +190,7 @@ class OwnedRule:
         if not judged.size:
             return 0.0
         declared, look = self._declared(moved, owners), self._looks(moved)
-        slopes, left = settled(look, self._slopes(moved), declared, judged)
+        slopes, left = settled(look, self._slopes(moved), declared, judged, self.rule.coarse)
         if left.size:
             result.vague |= set(moved.positions)
         result.asked += judged.size
@@ -201,11 +201,10 @@ class OwnedRule:
             result.breaches += [b for b in seen if not told & set(b.entries)]
         if counts:
             self.kinked[judged] |= (np.abs(slopes.right - slopes.left) > slopes.doubt)[judged]
-        size = np.maximum(np.abs(slopes.left), np.abs(slopes.right))[judged]
-        known = size[np.isfinite(size)]
-        floor = 1e-3 * rms(known)
-        doubt = slopes.doubt[judged] / np.maximum(size, floor or 1.0)
-        return float(doubt[np.isfinite(doubt)].max(initial=0.0))
+        size, doubt = sizes(slopes)[judged], doubts(slopes)[judged]
+        floor = 1e-3 * rms(size[np.isfinite(size)])
+        part = doubt / np.maximum(size, floor or 1.0)
+        return float(part[np.isfinite(part)].max(initial=0.0))
 
     def _persisting(
         self, moved: Moved, outputs: Sequence[int], declared: Floats, seen: Slopes, look: Callable[[float], Slopes]

@@ -22,6 +22,8 @@ Mask = npt.NDArray[np.bool_]
 
 #: The looks before a breach is believed, as shares of the first step, for as long as they can tell.
 NEARER = (1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
+#: Larger steps where rounding hides what slopes are at the first one, and those at which a kink has its slopes still.
+WIDER, FARTHER = (16.0, 256.0), (2.7, 7.3)
 #: One-sided slopes tell nothing where so large a part of them is in doubt, and much where it is no more than FINE.
 VAGUE, FINE = 0.5, 1e-2
 #: Slopes of this part of the largest need not tell anything.
@@ -75,7 +77,7 @@ def grows(whole: Floats, half: Floats, noise: Floats) -> Mask:
     return np.asarray((np.abs(half) > 1.3 * np.abs(whole) + 4 * noise) & (np.abs(half - whole) > 0.1 * np.abs(half)))
 
 
-def _doubt(slopes: Slopes) -> Floats:
+def doubts(slopes: Slopes) -> Floats:
     """How far slopes may be off; where one side jumps, what it does is no doubt about the other."""
     one, left, right = slopes.left_jumps ^ slopes.right_jumps, np.abs(slopes.left), np.abs(slopes.right)
     jump, other = np.where(slopes.left_jumps, left, right), np.where(slopes.left_jumps, right, left)
@@ -87,25 +89,35 @@ def _beside(jump: Any, size: Any, doubt: Any) -> Any:
     return np.where(jump >= STEEP * size, np.minimum(doubt, 0.1 * size + 1e-6), doubt)
 
 
-def _in_doubt(slopes: Slopes, declared: Floats, least: float) -> Floats:
-    """How large a part of each slope is in doubt; all of it where both sides jump, nothing of those below `least`."""
+def sizes(slopes: Slopes) -> Floats:
+    """How large the slope is of those sides that do not jump, whichever is larger."""
     sides = ((slopes.left, slopes.left_jumps), (slopes.right, slopes.right_jumps))
     left, right = (np.where(jumps, 0.0, np.abs(slope)) for slope, jumps in sides)
-    size = np.maximum(np.maximum(left, right), np.abs(declared))
-    part = _doubt(slopes) / np.where(size > 0.0, size, 1.0)
+    return np.maximum(left, right)
+
+
+def _in_doubt(slopes: Slopes, declared: Floats, least: float) -> Floats:
+    """How large a part of each slope is in doubt; all of it where both sides jump, nothing of those below `least`."""
+    size = np.maximum(sizes(slopes), np.abs(declared))
+    part = doubts(slopes) / np.where(size > 0.0, size, 1.0)
     part[slopes.left_jumps & slopes.right_jumps] = np.inf
     part[size <= least] = 0.0
     return part
 
 
-def settled(look: Callable[[float], Slopes], slopes: Slopes, declared: Floats, outputs: Index) -> tuple[Slopes, Index]:
+def settled(
+    look: Callable[[float], Slopes], slopes: Slopes, declared: Floats, outputs: Index, coarse: bool = False
+) -> tuple[Slopes, Index]:
     """The slopes, at a nearer step for outputs of which they tell more there; and outputs of which they tell nothing.
 
     A kink has slopes of its own however near one looks; what bends or oscillates within the step has others there.
 
     look: the slopes at a multiple of the first step. declared: per output. outputs: those that are asked about.
+    coarse: whether the forward's rounding is so large that steps may be lost in it.
     Where the slopes of a nearer step are not those of the next one, and none nearer are better, the doubt is infinite.
     """
+    if coarse:
+        slopes = _wider(look, slopes, declared, outputs)
     least = MINOR * float(np.abs(declared[outputs]).max(initial=0.0))
     part, fresh = _in_doubt(slopes, declared, least), np.zeros(slopes.doubt.size, bool)
     lost = np.zeros_like(fresh)
@@ -117,11 +129,36 @@ def settled(look: Callable[[float], Slopes], slopes: Slopes, declared: Floats, o
         # Half of a step may agree with it by chance, where the step is some periods of what oscillates.
         lost |= fresh & ~_holds(slopes, closer)
         part[lost] = np.inf
-        better = outputs[(part[outputs] > FINE) & (there[outputs] < part[outputs])]
+        nearer = (part > FINE) & (there < part)
+        if coarse:
+            # A nearer step that is lost in rounding moves nothing, which is no slope of zero.
+            nearer &= closer.noise <= slopes.doubt
+        better = outputs[nearer[outputs]]
         slopes, part[better] = _taken(slopes, closer, by, better), there[better]
         fresh[:] = lost[better] = False
         fresh[better] = True
     return replace(slopes, doubt=np.where(lost, np.inf, slopes.doubt)), outputs[part[outputs] > VAGUE]
+
+
+def _wider(look: Callable[[float], Slopes], slopes: Slopes, declared: Floats, outputs: Index) -> Slopes:
+    """The slopes, at a larger step for outputs that the first one moves by less than rounding hides."""
+    lost = _lost(slopes, declared)
+    for by in WIDER:
+        at = outputs[lost[outputs] > VAGUE]
+        if not at.size:
+            break
+        wider = look(by)
+        there = _lost(wider, declared)
+        better = at[there[at] < lost[at]]
+        slopes, lost[better] = _taken(slopes, wider, by, better), there[better]
+    return slopes
+
+
+def _lost(slopes: Slopes, declared: Floats) -> Floats:
+    """How large a part of each slope rounding may be; all there is where an output moves by no digit."""
+    size = np.maximum(np.maximum(np.abs(slopes.left), np.abs(slopes.right)), np.abs(declared))
+    still = (slopes.left == 0.0) & (slopes.right == 0.0) & (slopes.noise > 0.0)
+    return np.asarray(np.where(still, np.inf, slopes.noise / np.where(size > 0.0, size, 1.0)))
 
 
 def _holds(slopes: Slopes, closer: Slopes) -> Mask:
@@ -157,6 +194,13 @@ def between(slopes: Slopes, j: int) -> Known | None:
     if len(sides) == 1:
         doubt = float(_beside(steepest, abs(sides[0]), doubt))
     return min(sides), max(sides), doubt
+
+
+def unseen(slopes: Slopes, j: int) -> float:
+    """The part of output j's larger slope that an error may be and fit into the doubt; 0 where it has no slope."""
+    known = between(slopes, j)
+    size = max(abs(known[0]), abs(known[1])) if known else 0.0
+    return known[2] / size if known and size else 0.0
 
 
 def breach_of(slopes: Slopes, j: int, entries: Entries, declared: float) -> Breach | None:
@@ -199,7 +243,8 @@ def _nearer(
 
     last: the slopes at that step; where it is the first one they tell no more than those of another.
     """
-    breach = None if last is None or nearest == 1.0 else _breach(last, entries, declared)
+    first = None if last is None else _breach(last, entries, declared)
+    breach = None if nearest == 1.0 else first
     # Slopes of their own are not outdone by what rounding makes of nearer ones.
     solid = breach is not None and last is not None and _is_sharp(last)
     inside: float | None = None
@@ -209,6 +254,11 @@ def _nearer(
             continue
         if inside is not None and known[2] >= inside:
             return None, by
+        if breach is None and inside is None and first is not None and known[2] > first.size:
+            # Nearer than this rounding hides any breach (float32): a kink has the same slopes further off.
+            farther = [known_at(by) for by in FARTHER]
+            held = last is not None and all(known is not None and _alike(known, last) for known in farther)
+            return (first if held else None), nearest
         if breach is None or known[2] <= 0.25 * breach.size:
             breach = _breach(known, entries, declared)
             if breach is None:
@@ -282,6 +332,6 @@ def outside(slopes: Slopes, declared: Floats) -> Mask:
     left = [np.where(slopes.left_jumps, bad, slopes.left) for bad in (np.inf, -np.inf)]
     right = [np.where(slopes.right_jumps, bad, slopes.right) for bad in (np.inf, -np.inf)]
     low, high = np.minimum(left[0], right[0]), np.maximum(left[1], right[1])
-    doubt = _doubt(slopes)
+    doubt = doubts(slopes)
     told = np.isfinite(low) & np.isfinite(high)
     return np.asarray(told & ((declared < low - doubt) | (declared > high + doubt)))

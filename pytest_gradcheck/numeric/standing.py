@@ -16,6 +16,8 @@ from .stencil import Block, Claim
 
 #: Where errors of this share of the group's own size would pass, the group has not been checked.
 BLIND = 0.1
+#: A gradient that is twice the true one is off by half of itself: more draws are made where two of them might pass.
+TELLING = 0.5
 
 
 @dataclass(slots=True)
@@ -54,6 +56,12 @@ class Standing:
             wide = [r + t - e.truncation for e, r, t in zip(known, reaches, left, strict=True)]
             self._told[drawn] = detection_limit(wide), min(reaches, default=np.inf)
         return self._told[drawn]
+
+    @property
+    def open(self) -> bool:
+        """Whether a gradient twice the true one may pass in two entries, and further draws would tell."""
+        limit, best = self._reached()
+        return limit > TELLING * self.floor >= 2 * best
 
     @property
     def size(self) -> float:

@@ -171,3 +171,39 @@ def test_a_wrong_gradient_is_not_excused_by_a_kink_elsewhere() -> None:
     report = check(wrong, AT_ZERO)
     assert report.verdict == "fail"
     assert report.findings[0].indices == ((1,),)
+
+
+class Dense:
+    """max(x W + b, 0), and what it gives to an output on the kink: zero to all, or twice the upstream to some."""
+
+    def __init__(self, twice: slice) -> None:
+        self.twice = twice
+
+    def forward(self, x: Array, W: Array, b: Array) -> Any:
+        self.x, self.W, self.z = x, W, x @ W + b
+        return np.maximum(self.z, 0)
+
+    def backward(self, upstream: Array) -> tuple[Any, Any, Any]:
+        g = upstream * (self.z > 0)
+        at = tuple(np.argwhere(self.z == 0)[self.twice].T)
+        g[at] = 2 * upstream[at]
+        return g @ self.W.T, self.x.T @ g, g.sum(axis=0)
+
+
+def padded(rows: int, inputs: int, outputs: int) -> tuple[Array, Array, Array]:
+    """Inputs of a dense layer of which the second half of the rows is zero, as padding is, and so is the bias."""
+    x = normal(rows, inputs)
+    x[rows // 2 :] = 0.0
+    return x, normal(inputs, outputs, seed=1) / inputs**0.5, np.zeros(outputs)
+
+
+@pytest.mark.parametrize("sizes", [(4, 3, 5), (8, 30, 20), (16, 80, 40)], ids=str)
+def test_rows_of_zeros_put_outputs_on_kinks_that_share_their_entries(sizes: tuple[int, int, int]) -> None:
+    for seed in range(3):
+        assert check(Dense(slice(0, 0)), *padded(*sizes), seed=seed).passed
+        assert check(Dense(slice(None)), *padded(*sizes), seed=seed).verdict == "fail"
+
+
+def test_beside_a_jump_the_sharpness_is_that_of_the_other_side() -> None:
+    step = Unary(lambda x: (x >= 0) + 0.1 * x, lambda x: np.full_like(x, 0.1))
+    assert check(step, AT_ZERO).sharpness["x"] < 0.2

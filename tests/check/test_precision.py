@@ -309,6 +309,33 @@ def on_the_shelf(seed: int, small: float) -> Any:
     return np.concatenate(parts).astype(np.float32)
 
 
+class Threshold(Shelf):
+    """The same with a slope of its own where it stands on the kink: at all such entries, or at one of them."""
+
+    def __init__(self, there: float, where: slice = slice(0, 20)) -> None:
+        super().__init__(slice(0, 0))
+        self.there, self.where = there, where
+
+    def backward(self, upstream: Array) -> Any:
+        gradient = super().backward(upstream)
+        gradient[self.where] = np.float32(self.there) * upstream[self.where]
+        return gradient
+
+
+@pytest.mark.parametrize("where", [slice(0, 20), slice(3, 4)], ids=["all", "one"])
+def test_in_float32_slopes_at_kinks_are_taken_where_rounding_does_not_hide_them(where: slice) -> None:
+    """Beside one a step of 1e-8 moves no digit of float32: any slope would do."""
+    for seed in range(4):
+        x = on_the_shelf(seed, 1e-3)
+        for right in (0.0, 0.5, 1.0):
+            report = check(Threshold(right, where), x, seed=seed)
+            assert report.verdict != "fail"
+            assert not report.passed or report.sharpness["x"] < 0.5
+        assert check(Threshold(0.0, where), x, seed=seed).passed
+        for wrong in (-1.0, 2.0, 30.0):
+            assert check(Threshold(wrong, where), x, seed=seed).verdict == "fail"
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_in_float32_kinks_do_not_hide_what_is_smooth_in_a_wider_neighbourhood(seed: int) -> None:
     x = on_the_shelf(seed, 1e-3)
@@ -317,6 +344,14 @@ def test_in_float32_kinks_do_not_hide_what_is_smooth_in_a_wider_neighbourhood(se
     assert not any("too small" in note for note in right.notes)
     assert check(Shelf(slice(40, 50)), x, seed=seed).verdict == "fail"
     assert check(Shelf(slice(25, 26)), x, seed=seed).verdict == "fail"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_in_float32_few_kinks_among_small_entries_are_told_at_larger_steps(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = np.concatenate([np.zeros(3), rng.uniform(0.3, 1.5, 3), rng.uniform(0.5e-3, 1.5e-3, 2)]).astype(np.float32)
+    assert check(Shelf(slice(0, 0)), x, seed=seed).passed
+    assert check(Threshold(30.0, slice(1, 2)), x, seed=seed).verdict == "fail"
 
 
 def test_in_float32_what_no_step_shows_is_counted_once() -> None:
