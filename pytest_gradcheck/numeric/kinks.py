@@ -17,9 +17,11 @@ import numpy.typing as npt
 
 from .directions import Direction
 from .ladder import LARGEST
+from .nearby import Line, Nearby
 from .noise import Noise
 from .owned import OwnedRule
-from .scales import Floats, norm, rms
+from .scales import Floats
+from .shared import SharedRule
 from .slopes import Breach, Entries, Mask, Slopes, between, breach_of, grows, persisting, settled, unseen
 from .stencil import Block, Claim, Stencil, both_sides
 from .untied import Excuses, tied
@@ -90,6 +92,7 @@ class KinkRule:
         self.relative = max(NEAREST, 512 * noise.factor * max(noise.eps))
         self.coarse = self.relative > NEAREST
         self.excuses = Excuses(stencil, noise, claim_of, self.rng)
+        self.nearby = Nearby(stencil, noise, self.relative, self.rng)
 
     def all_at_once(self, masks: Sequence[Mask], arguments: Sequence[int]) -> KinkJudgement | None:
         """The rule for the outputs in the masks, on a kink or near one; None where it cannot be asked of all at once.
@@ -101,6 +104,7 @@ class KinkRule:
             return None
         result = KinkJudgement()
         result.all_asked = OwnedRule(self, rough).judge(arguments, result)
+        result.vague |= self.nearby.vague
         return result if result.all_asked or result.breaches else None
 
     def judge(self, masks: Sequence[Mask], arguments: Sequence[int]) -> KinkJudgement:
@@ -108,6 +112,7 @@ class KinkRule:
         rough = np.flatnonzero(np.concatenate([m.reshape(-1) for m in masks]))
         result = KinkJudgement(count=len(rough))
         self._one_by_one(rough, FEW if self._large(arguments) else OUTPUTS, arguments, result)
+        result.vague |= self.nearby.vague
         return result
 
     def _large(self, arguments: Sequence[int]) -> bool:
@@ -118,7 +123,7 @@ class KinkRule:
     ) -> None:
         """Some outputs each by itself, along every entry that may matter; what is left all together."""
         picked = rough if len(rough) <= most else np.sort(self.rng.choice(rough, most, replace=False))
-        gradients = {int(j): self._claim_for(int(j)) for j in picked}
+        gradients = {int(j): self.claim_for(int(j)) for j in picked}
         asked: dict[tuple[tuple[int, int], ...], Slopes] = {}
         for i in arguments:
             for position in self._candidates(i, picked, gradients):
@@ -130,11 +135,12 @@ class KinkRule:
             slopes = self._settled(joint, picked, gradients, result)
             self._ask(joint, slopes, gradients, result, [asked[(e,)] for e in joint if (e,) in asked])
         if len(rough) > most:
-            self._ask_together(rough, arguments, result)
+            SharedRule(self, rough, result).judge(arguments)
         else:
             result.all_asked = True
 
-    def _claim_for(self, output: int) -> list[Floats | None]:
+    def claim_for(self, output: int) -> list[Floats | None]:
+        """What backward declares for one output alone, by argument."""
         flat = np.zeros(sum(y.size for y in self.stencil.center))
         flat[output] = 1.0
         return self.claim_of(self.unflatten(flat)).gradients
@@ -225,7 +231,16 @@ class KinkRule:
         step = self._step(entries)
         reach, y = (step, step / self.relative * LARGEST), float(np.concatenate(self.stencil.center)[output])
         breach = persisting(lambda by: self._slopes(entries, by), output, entries, declared, reach, y, seen)
-        return None if breach is None or self._is_tied(breach, output) else breach
+        if breach is None or self._is_tied(breach, output):
+            return None
+        ones = [(i, np.array([p]), np.ones(1)) for i, p in entries]
+        return None if self.is_nearby(breach, output, ones, step) else breach
+
+    def is_nearby(self, breach: Breach, output: int, line: Line, step: float) -> bool:
+        """Whether what is declared along a line is what the slope of an output is nearby, where it has a kink there."""
+        alone = np.zeros(sum(y.size for y in self.stencil.center))
+        alone[output] = 1.0
+        return self.nearby.excused(breach, line, step, alone)
 
     def _is_tied(self, breach: Breach, output: int) -> bool:
         """Whether a breach of an output is one of entries that equal others, where that is no error."""
@@ -263,34 +278,6 @@ class KinkRule:
                 and (not alone or not _explained(entries, result.breaches))
             ):
                 result.breaches.append(breach)
-
-    def _ask_together(self, rough: npt.NDArray[np.intp], arguments: Sequence[int], result: KinkJudgement) -> None:
-        """All outputs on a kink at once, with a positive upstream and entries that move to one side."""
-        flat = np.zeros(sum(y.size for y in self.stencil.center))
-        flat[rough] = self.rng.uniform(1.0, 2.0, len(rough))
-        claim = self.claim_of(self.unflatten(flat))
-        y0 = np.concatenate(self.stencil.center)
-        for i in arguments:
-            gradient = claim.gradients[i]
-            if gradient is None:
-                continue
-            block = Block(i, (0, self.stencil.flat[i].size))
-            direction = Direction(int(self.rng.integers(1 << 62)), i, one_signed=1)
-            plus, minus = (np.concatenate(p) for p in self.stencil.pair(block, direction, self.relative))
-            right, left = (plus - y0) / self.relative, (y0 - minus) / self.relative
-            declared = self.stencil.declared(block, direction, gradient)
-            low, high = float(flat @ np.minimum(left, right)), float(flat @ np.maximum(left, right))
-            rounding = np.concatenate([np.abs(y) * e for y, e in zip(self.stencil.center, self.noise.eps, strict=True)])
-            doubt = 16 * self.noise.factor * norm(flat * rounding) / self.relative
-            doubt += 1e-6 * max(abs(low), abs(high))
-            result.asked += 1
-            # What one entry may be off by and hide in the room that all kinks together leave.
-            nonzero = np.abs(gradient[gradient != 0.0])
-            if nonzero.size:
-                typical = rms(nonzero) * float(np.median(self.stencil.units[i]))
-                result.reach = max(result.reach, (0.5 * (high - low) + doubt) / typical if typical > 0.0 else np.inf)
-            if np.isfinite(low + high) and not low - doubt <= declared <= high + doubt:
-                result.breaches.append(Breach(((i, -1),), declared, low, high, doubt))
 
 
 def _explained(entries: Sequence[tuple[int, int]], breaches: Sequence[Breach]) -> bool:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .ladder import LARGEST
+from .nearby import Line
 from .scales import Floats, rms
 from .sharpness import detection_limit
 from .slopes import Breach, Entries, Slopes, doubts, outside, persisting, settled, sizes
@@ -31,7 +32,7 @@ Index = npt.NDArray[np.intp]
 RATIO = 1e-11
 #: So many breaches of one move are told.
 SHOWN = 500
-#: Of so many outputs at most a breach is looked at again at larger steps.
+#: Of so many outputs at most a breach is looked at again at larger steps, or at points nearby.
 FEW = 8
 NOBODY = -1
 
@@ -66,6 +67,14 @@ class Moved:
     def by(self, i: int) -> Floats | float:
         """How far the entries of argument i move."""
         return (self.together or self.steps[self.owner[i]]) * self.along.get(i, 1.0)
+
+    def line(self, output: int) -> Line:
+        """What moves an output: its own entries, or all where all move by one step."""
+        found = []
+        for i, at in self.positions.items():
+            mine = np.ones(at.size, bool) if self.together else self.owner[i] == output
+            found.append((i, at[mine], np.broadcast_to(self.along.get(i, 1.0), at.shape)[mine]))
+        return found
 
     def of(self, output: int) -> Entries:
         """Entries that belong to one output, or to nobody, a few of them."""
@@ -198,7 +207,7 @@ class OwnedRule:
         if bad.size:
             told = {e for b in result.breaches for e in b.entries}
             seen = self._persisting(moved, bad[:SHOWN].tolist(), declared, slopes, look)
-            result.breaches += [b for b in seen if not told & set(b.entries)]
+            result.breaches += self._not_nearby({j: b for j, b in seen.items() if not told & set(b.entries)}, moved)
         if counts:
             self.kinked[judged] |= (np.abs(slopes.right - slopes.left) > slopes.doubt)[judged]
         size, doubt = sizes(slopes)[judged], doubts(slopes)[judged]
@@ -208,16 +217,25 @@ class OwnedRule:
 
     def _persisting(
         self, moved: Moved, outputs: Sequence[int], declared: Floats, seen: Slopes, look: Callable[[float], Slopes]
-    ) -> list[Breach]:
+    ) -> dict[int, Breach]:
         """The breaches of these outputs that are breaches at other steps as well; one look serves all of them."""
-        found = []
+        found: dict[int, Breach] = {}
         for j in outputs:
             step = moved.together or float(moved.steps[j])
             reach = step, step / self.rule.relative * LARGEST if len(outputs) <= FEW else 0.0
             breach = persisting(look, j, moved.of(j), float(declared[j]), reach, float(self.y0[j]), seen)
             if breach is not None:
-                found.append(breach)
+                found[j] = breach
         return found
+
+    def _not_nearby(self, found: dict[int, Breach], moved: Moved) -> list[Breach]:
+        """Breaches, less those that slopes nearby excuse before the first that they do not; none if a few all are."""
+        excused = set()
+        for j in map(int, self.rule.rng.permutation(sorted(found))[:FEW]):
+            if not self.rule.is_nearby(found[j], j, moved.line(j), moved.together or float(moved.steps[j])):
+                return [breach for k, breach in found.items() if k not in excused]
+            excused.add(j)
+        return []
 
     def _looks(self, moved: Moved) -> Callable[[float], Slopes]:
         """The slopes along the same move at multiples of its steps, each formed once."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 
+from .jumps import PATHS, breaks
 from .noise import Noise
 from .scales import Floats
 from .slopes import Entries
@@ -29,9 +29,6 @@ NEAR, OVER = 2.0**-6, 2.0**-10
 LINES, POINTS, ROUNDS, PARTS = 12, 33, 6, 4
 #: Equals that an entry meets on one line.
 MOST = 64
-#: Paths between points nearby on which jumps are looked for, how many of the steepest parts of each, and how often
-#: these are halved.
-PATHS, STEEP, HALVED = 8, 3, 6
 #: How much nearer a second look along all equal entries is.
 NEARER = 2.0**-4
 #: The part of a gradient by which it may lie outside.
@@ -130,31 +127,11 @@ class Untied:
         return known[key]
 
     def _breaks(self) -> bool:
-        """Whether the change over the steepest parts of a path does not fall as they are halved."""
         start, end = self._somewhere(), self._somewhere()
-
-        def outputs(s: float) -> Floats:
-            return self._outputs([(1 - s) * a + s * b for a, b in zip(start, end, strict=True)], (), 0.0)
-
-        def change(one: Floats, other: Floats) -> float:
-            return float(np.abs(one - other).max(initial=0.0))
-
-        at = np.linspace(0.0, 1.0, POINTS)
-        found = [outputs(s) for s in at]
-        changes = [change(a, b) for a, b in pairwise(found)]
-        least = 16 * self.noise.factor * max(self.noise.eps) * float(np.abs(found[0]).max(initial=0.0))
-        for k in np.argsort(changes)[::-1][:STEEP]:
-            (low, high), (before, after) = at[k : k + 2], found[k : k + 2]
-            for _ in range(HALVED):
-                middle = 0.5 * (low + high)
-                between = outputs(middle)
-                if change(before, between) >= change(between, after):
-                    high, after = middle, between
-                else:
-                    low, before = middle, between
-            if change(before, after) > max(0.25 * changes[k], least):
-                return True
-        return False
+        return breaks(
+            lambda s: self._outputs([(1 - s) * a + s * b for a, b in zip(start, end, strict=True)], (), 0.0),
+            self.noise,
+        )
 
     def _around(self, declared: float, least: float) -> bool:
         """Whether slopes along one line, on which the entries come between any others, lie around what is declared.

@@ -307,3 +307,16 @@ def test_a_wrong_entry_of_jax_is_found(stencils: list[Stencil], forced: Any) -> 
     report = check(layer, normal(MANY))
     assert type(stencils[-1]) is DeviceStencil
     assert report.findings[0].indices == ((MANY // 3,),)
+
+
+@pytest.mark.parametrize("sizes", [(4, 3, 5, 2), (8, 30, 20, 10)], ids=str)
+def test_kinks_inside_of_a_layer_are_looked_at_from_points_nearby(sizes: tuple[int, ...], forced: Any) -> None:
+    rows, inputs, inner, outputs = sizes
+    x, W, V = tensor(rows, inputs), tensor(inputs, inner) / inputs**0.5, tensor(inner, outputs)
+    x[rows // 2 :] = 0.0
+    b = torch.zeros(inner, dtype=x.dtype)
+    layer = declare.torch(lambda x, W, b, V: (x @ W + b).relu() @ V)
+    here = check(layer, x, W, b, V)
+    forced()
+    assert said(check(layer, x, W, b, V)) == said(here)
+    assert here.passed
