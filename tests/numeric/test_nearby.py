@@ -113,9 +113,12 @@ def test_of_several_outputs_each_has_its_own_slopes() -> None:
 def test_what_stands_on_a_bound_stays_there() -> None:
     """To the left of zero there is no number: other entries are moved without it."""
     domains = [None, interval(0.0, None, ends=True)]
-    bench = Bench(lambda x, z: opposed(x) + np.sqrt(z), X, np.zeros(1), domains=domains)
+    bench = Bench(
+        lambda x, z: 2 * np.maximum(x[:1], 0) - 3 * np.maximum(-x[1:2], 0) + np.sqrt(z), X, np.zeros(1), domains=domains
+    )
     it = Nearby(bench.stencil, bench.noise, RELATIVE, np.random.default_rng(0))
-    assert excused(it, 0.0)
+    assert it.excused(breach(0.0), [(0, np.array([0, 1]), np.ones(2))], RELATIVE, np.ones(1))
+    assert not it.vague
 
 
 def test_entries_of_a_structure_cannot_be_moved_by_themselves() -> None:
