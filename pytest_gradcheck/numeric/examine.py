@@ -71,6 +71,7 @@ class Examination:
         if self.brief and self._brief(claim, arguments):
             return list(self.outcomes.values())
         self.noise.settle_dust(claim)
+        self.claim = claim
         standings = {i: self.standings_of(i, claim) for i in arguments}
         everyone = [s for group in standings.values() for s in group]
         allowance = self.allowance = 32 + 12 * max(len(arguments), len(everyone)) - self.reserve

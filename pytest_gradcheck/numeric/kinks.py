@@ -9,7 +9,7 @@ diagonal. At a jump the slopes grow as the step falls, and the rule does not app
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,12 +22,14 @@ from .noise import Noise
 from .owned import OwnedRule
 from .scales import Floats
 from .shared import SharedRule
-from .slopes import Breach, Entries, Mask, Slopes, between, breach_of, grows, persisting, settled, unseen
+from .slopes import MINOR, Breach, Entries, Known, Mask, Slopes, between, breach_of, grows, persisting, settled, unseen
 from .stencil import Block, Claim, Stencil, both_sides
 from .untied import Excuses, tied
 
 #: Step, in units, below which a kink cannot be told from one at the centre itself.
 NEAREST = 2e-8
+#: The largest step, in units, that is taken for the sake of better known slopes.
+NEAR = 1e-3
 #: So many outputs on a kink are asked one by one; so many entries of an argument likewise.
 OUTPUTS, ENTRIES = 12, 64
 #: A step below this part of an entry is lost in its rounding.
@@ -82,15 +84,25 @@ class KinkRule:
     """Asks the rule for outputs that stand on a kink.
 
     claim_of: from an upstream (flat, per output) to what backward declares for it.
-    arguments: positions of the arguments that are differentiated.
+    typical: how large the slopes of an output are along an entry, by argument, where that is known.
     """
 
-    def __init__(self, stencil: Stencil, noise: Noise, claim_of: Callable[[list[Floats]], Claim], seed: int) -> None:
+    def __init__(
+        self,
+        stencil: Stencil,
+        noise: Noise,
+        claim_of: Callable[[list[Floats]], Claim],
+        seed: int,
+        typical: dict[int, float] | None = None,
+    ) -> None:
         self.stencil, self.noise, self.claim_of = stencil, noise, claim_of
         self.rng = np.random.default_rng([seed, 31])
-        # Slopes of one, of outputs of one, are then known to a part of thirty-two at the worst.
-        self.relative = max(NEAREST, 512 * noise.factor * max(noise.eps))
-        self.coarse = self.relative > NEAREST
+        # Slopes of one, of outputs of one, are then known to a part of thirty-two; where that takes large steps, to a
+        # quarter. A forward that is rough everywhere seems to tremble so much that steps would cross whole kinks.
+        rounding = noise.factor * max(noise.eps)
+        self.relative = max(NEAREST, 64 * rounding, min(512 * rounding, NEAR))
+        self.coarse = NEAREST < self.relative <= NEAR
+        self._typical = typical or {}
         self.excuses = Excuses(stencil, noise, claim_of, self.rng)
         self.nearby = Nearby(stencil, noise, self.relative, self.rng)
 
@@ -114,6 +126,10 @@ class KinkRule:
         self._one_by_one(rough, FEW if self._large(arguments) else OUTPUTS, arguments, result)
         result.vague |= self.nearby.vague
         return result
+
+    def minute(self, arguments: Collection[int]) -> float:
+        """The size of a slope that is nothing beside those of others, along entries of some arguments."""
+        return MINOR * max((self._typical.get(i, 0.0) for i in arguments), default=0.0)
 
     def _large(self, arguments: Sequence[int]) -> bool:
         return any(self.stencil.flat[i].size > ENTRIES for i in arguments)
@@ -194,7 +210,8 @@ class KinkRule:
         for j, gradient in gradients.items():
             declared[j] = sum(float(g[p]) for i, p in entries if (g := gradient[i]) is not None)
         first = self._slopes(entries)
-        slopes, left = settled(lambda by: self._slopes(entries, by), first, declared, outputs, self.coarse)
+        minute = self.minute({i for i, _ in entries})
+        slopes, left = settled(lambda by: self._slopes(entries, by), first, declared, outputs, minute, self.coarse)
         if left.size:
             result.vague |= {i for i, _ in entries}
         return slopes
@@ -230,17 +247,19 @@ class KinkRule:
         """The breach, if it is one at other steps as well."""
         step = self._step(entries)
         reach, y = (step, step / self.relative * LARGEST), float(np.concatenate(self.stencil.center)[output])
-        breach = persisting(lambda by: self._slopes(entries, by), output, entries, declared, reach, y, seen)
+        breach = persisting(
+            lambda by: self._slopes(entries, by), output, entries, declared, reach, y, seen, self.coarse
+        )
         if breach is None or self._is_tied(breach, output):
             return None
         ones = [(i, np.array([p]), np.ones(1)) for i, p in entries]
-        return None if self.is_nearby(breach, output, ones, step) else breach
+        return None if self.is_nearby(breach, output, ones, step, between(seen, output)) else breach
 
-    def is_nearby(self, breach: Breach, output: int, line: Line, step: float) -> bool:
+    def is_nearby(self, breach: Breach, output: int, line: Line, step: float, seen: Known | None) -> bool:
         """Whether what is declared along a line is what the slope of an output is nearby, where it has a kink there."""
         alone = np.zeros(sum(y.size for y in self.stencil.center))
         alone[output] = 1.0
-        return self.nearby.excused(breach, line, step, alone)
+        return self.nearby.excused(breach, line, step, alone, seen)
 
     def _is_tied(self, breach: Breach, output: int) -> bool:
         """Whether a breach of an output is one of entries that equal others, where that is no error."""
@@ -267,7 +286,7 @@ class KinkRule:
             declared, rounding = sum(parts), SUMMED * sum(map(abs, parts))
             rounding += sum(known[2] for each in alone if (known := between(each, j)) is not None)
             result.asked += 1
-            result.reach = max(result.reach, min(1.0, unseen(slopes, j)))
+            result.reach = max(result.reach, min(1.0, unseen(slopes, j, self.minute({i for i, _ in entries}))))
             breach = breach_of(slopes, j, entries, declared)
             if breach is None:
                 continue

@@ -18,7 +18,7 @@ import numpy as np
 from .jumps import PATHS, breaks
 from .noise import Noise
 from .scales import Floats, rms
-from .slopes import Breach
+from .slopes import Breach, Known
 from .stencil import Index, Stencil
 
 #: Points that are looked at anywhere nearby, and so many around the best of those.
@@ -29,8 +29,9 @@ ENOUGH = 4
 FAR, OVER = 16.0, 0.25
 #: By how many powers of ten one argument may be moved less than another, and a next point be nearer to the best.
 POWERS, NEARER = 1.0, 1.0
-#: After so many points, and where such a part of them has the one or the other slope of the centre, it is one kink.
-EARLY, ONE = 30, 0.75
+#: After so many points, where such a part of them has the one or the other slope of the centre, and the others one
+#: between them, it is one kink.
+EARLY, ONE, NEARLY = 45, 0.75, 0.02
 #: Several kinks meet where slopes nearby range so much wider than those at the centre. So far outside of them, as a
 #: part of how wide they range, is too close to accuse: of kinks that one thing moves no point nearby has each side.
 MIXED, CLOSE = 1.01, 0.5
@@ -54,21 +55,24 @@ class Nearby:
         self.vague: set[int] = set()
         self._refused, self._unsure = 0, Counter[tuple[int, ...]]()
 
-    def excused(self, breach: Breach, line: Line, step: float, weight: Floats, mixed: bool = False) -> bool:
+    def excused(
+        self, breach: Breach, line: Line, step: float, weight: Floats, seen: Known | None = None, mixed: bool = False
+    ) -> bool:
         """Whether slopes nearby along a line lie around what is declared for it, and no output jumps there.
 
         Nothing is excused where there is no kink along the line, or where rounding hides a good part of the breach.
         What is too close to tell is excused, and its arguments are `vague`.
 
         step: how far along the line its slopes at the centre were formed. weight: of each output (flat) in the sum
-        whose slopes these are, not negative. mixed: whether the line moves so much that kinks may cancel along it; a
-        breach is believed then where it is plain, and what is too close to tell is passed over.
+        whose slopes these are, not negative. seen: these slopes; those of the breach may be of a nearer step.
+        mixed: whether the line moves so much that kinks may cancel along it; a breach is believed then where it is
+        plain, and what is too close to tell is passed over.
         """
         moved, over = tuple(sorted({i for i, _, _ in line})), OVER * step
         if self._refused >= ENOUGH or self._unsure[moved] >= ENOUGH:
             return self._refused < ENOUGH
         told = self._whole and self._rounding(weight) / over < breach.size / 8
-        kinked = mixed or breach.high - breach.low > 4 * breach.doubt
+        kinked = mixed or any(high - low > 4 * doubt for low, high, doubt in (seen or breach.known, breach.known))
         found = self._around(breach, line, over, weight) if told and kinked else False
         told = told and not (found is not False and self._jumps)
         if mixed and not told:
@@ -90,7 +94,8 @@ class Nearby:
         seen = np.flatnonzero(weight)
         declared, part = breach.declared, weight[seen]
         low, high = np.full(seen.size, np.inf), np.full(seen.size, -np.inf)
-        room = self._rounding(weight) / over + EXACT * abs(declared)
+        room = self._rounding(weight) / over + EXACT * max(abs(declared), abs(breach.low), abs(breach.high))
+        near = room + breach.doubt + NEARLY * (breach.high - breach.low)
         best, ends, most, side = self._somewhere(), 0, -np.inf, 1.0 if declared > breach.high else -1.0
         for there in range(2 * len(self.stencil.flat) + FIRST + POINTS):
             point = self._point(there, best)
@@ -98,8 +103,9 @@ class Nearby:
             low, high = np.minimum(low, slopes), np.maximum(high, slopes)
             if part @ low - room <= declared <= part @ high + room:
                 return True
-            ends += bool(min(abs(part @ slopes - breach.low), abs(part @ slopes - breach.high)) <= room + breach.doubt)
-            if there == EARLY and ends > ONE * EARLY:
+            ends += bool(min(abs(part @ slopes - breach.low), abs(part @ slopes - breach.high)) <= near)
+            between = breach.low - near <= part @ low and part @ high <= breach.high + near
+            if there == EARLY and between and ends > ONE * EARLY:
                 return False
             if side * float(part @ slopes) >= most:
                 best, most = point, side * float(part @ slopes)

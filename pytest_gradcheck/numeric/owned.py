@@ -21,7 +21,7 @@ from .ladder import LARGEST
 from .nearby import Line
 from .scales import Floats, rms
 from .sharpness import detection_limit
-from .slopes import Breach, Entries, Slopes, doubts, outside, persisting, settled, sizes
+from .slopes import Breach, Entries, Slopes, between, doubts, outside, persisting, settled, sizes
 
 if TYPE_CHECKING:
     from .kinks import KinkJudgement, KinkRule
@@ -198,20 +198,21 @@ class OwnedRule:
         judged = np.flatnonzero((moved.steps > 0.0) & self.on_kink)
         if not judged.size:
             return 0.0
-        declared, look = self._declared(moved, owners), self._looks(moved)
-        slopes, left = settled(look, self._slopes(moved), declared, judged, self.rule.coarse)
+        declared, look, minute = self._declared(moved, owners), self._looks(moved), self.rule.minute(moved.positions)
+        slopes, left = settled(look, self._slopes(moved), declared, judged, minute, self.rule.coarse)
         if left.size:
             result.vague |= set(moved.positions)
         result.asked += judged.size
         bad = judged[outside(slopes, declared)[judged]]
         if bad.size:
             told = {e for b in result.breaches for e in b.entries}
-            seen = self._persisting(moved, bad[:SHOWN].tolist(), declared, slopes, look)
-            result.breaches += self._not_nearby({j: b for j, b in seen.items() if not told & set(b.entries)}, moved)
+            found = self._persisting(moved, bad[:SHOWN].tolist(), declared, slopes, look)
+            found = {j: b for j, b in found.items() if not told & set(b.entries)}
+            result.breaches += self._not_nearby(found, moved, slopes)
         if counts:
             self.kinked[judged] |= (np.abs(slopes.right - slopes.left) > slopes.doubt)[judged]
         size, doubt = sizes(slopes)[judged], doubts(slopes)[judged]
-        floor = 1e-3 * rms(size[np.isfinite(size)])
+        floor = max(1e-3 * rms(size[np.isfinite(size)]), minute)
         part = doubt / np.maximum(size, floor or 1.0)
         return float(part[np.isfinite(part)].max(initial=0.0))
 
@@ -223,16 +224,19 @@ class OwnedRule:
         for j in outputs:
             step = moved.together or float(moved.steps[j])
             reach = step, step / self.rule.relative * LARGEST if len(outputs) <= FEW else 0.0
-            breach = persisting(look, j, moved.of(j), float(declared[j]), reach, float(self.y0[j]), seen)
+            breach = persisting(
+                look, j, moved.of(j), float(declared[j]), reach, float(self.y0[j]), seen, self.rule.coarse
+            )
             if breach is not None:
                 found[j] = breach
         return found
 
-    def _not_nearby(self, found: dict[int, Breach], moved: Moved) -> list[Breach]:
+    def _not_nearby(self, found: dict[int, Breach], moved: Moved, seen: Slopes) -> list[Breach]:
         """Breaches, less those that slopes nearby excuse before the first that they do not; none if a few all are."""
         excused = set()
         for j in map(int, self.rule.rng.permutation(sorted(found))[:FEW]):
-            if not self.rule.is_nearby(found[j], j, moved.line(j), moved.together or float(moved.steps[j])):
+            step = moved.together or float(moved.steps[j])
+            if not self.rule.is_nearby(found[j], j, moved.line(j), step, between(seen, j)):
                 return [breach for k, breach in found.items() if k not in excused]
             excused.add(j)
         return []

@@ -8,7 +8,7 @@ rule judges it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ import numpy as np
 from .kinks import KinkRule, rough_outputs, split
 from .ladder import LARGEST
 from .probe import SINGLE, Prober
-from .scales import Floats
+from .scales import Floats, rms
 from .slopes import Mask
 from .stencil import Block, Claim
 
@@ -123,6 +123,12 @@ class RoughOutputs:
             masks = rough_outputs(self.stencil, self.noise, block, direction, self.nearest)
             self.kinks = [a | b for a, b in zip(self.kinks, masks, strict=True)]
 
+    def _typical(self, arguments: Iterable[int]) -> dict[int, float]:
+        """How large the slopes of an output are along an entry, by argument: as large as if each output had a part."""
+        outputs = max(1, sum(int(np.count_nonzero(u)) for u in self.whole.claim.upstream))
+        gradients = {i: g for i in arguments if (g := self.whole.claim.gradients[i]) is not None}
+        return {i: rms(g[np.isfinite(g)]) / outputs**0.5 for i, g in gradients.items()}
+
     def rule(self, outcomes: dict[int, ArgumentOutcome]) -> None:
         """Ask the kink rule for every output that was found on a kink, or near one."""
         rough = list(self.kinks)
@@ -130,7 +136,9 @@ class RoughOutputs:
             rough = [k | (u != 0.0) for k, u in zip(rough, claim.upstream, strict=True)]
         if not any(m.any() for m in rough):
             return
-        rule = KinkRule(self.stencil, self.noise, self.whole.claim_of, self.prober.seed & 0xFFFFFFFF)
+        rule = KinkRule(
+            self.stencil, self.noise, self.whole.claim_of, self.prober.seed & 0xFFFFFFFF, self._typical(outcomes)
+        )
         judgement = rule.all_at_once(rough, list(outcomes))
         if judgement is None:
             for i, claim in self.waiting.items():

@@ -19,6 +19,7 @@ from .scales import Floats
 from .single import BLATANT, Measured, Single
 from .slopes import NEARER
 from .stencil import Block, Claim
+from .untied import divided
 
 #: An argument of at most so many entries is measured entry by entry: the diagnosis then sees all of it.
 EVERY = 200
@@ -124,7 +125,8 @@ class Search:
     def _every(self, block: Block, claim: Claim) -> Finds:
         """Each entry alone; where all of them are right and the block still is not, it is unresolved.
 
-        Along each entry the median of three equal numbers stands still, along all of them together it does not.
+        Along each entry the median of three equal numbers stands still, along all of them together it does not. Of
+        these no block tells anything that holds only some: they are moved together where kinks are judged.
         """
         positions = block.positions()
         self.single.announce(block.argument, positions)
@@ -132,7 +134,8 @@ class Search:
         if block.size > 1 and all(m.state == "right" for m in finds.measured):
             unit = self.prober.stencil.unit_of
             excused = sum(abs(m.declared - m.numeric) * unit(block.argument, m.position) for m in finds.measured)
-            finds.unresolved = int(all(self._is_plain(block, claim, draw, excused) for draw in (100, 200)))
+            plain = any(self._is_plain(block, claim, draw, excused) for draw in (100, 200))
+            finds.unresolved = int(plain and not divided(self.prober.stencil, block.argument, positions))
         return finds
 
     def _is_plain(self, block: Block, claim: Claim, draw: int, excused: float) -> bool:
@@ -145,7 +148,7 @@ class Search:
             return False
         for by in NEARER:
             closer = self.prober.pilot(block, claim, draw, step=first.step * by)
-            if not closer.finite or 4 * closer.bar > closer.gap > closer.bar:
+            if not closer.finite or 4 * closer.bar > first.gap:
                 break
             if closer.gap <= max(closer.bar, PLAIN * closer.scale, 4 * excused):
                 return False

@@ -72,13 +72,14 @@ class SharedRule:
                 np.full(1, step), np.full(1, largest),
             )  # fmt: skip
 
-        slopes, left = settled(look, look(1.0), declared, picked, rule.coarse)
+        slopes, left = settled(look, look(1.0), declared, picked, rule.minute([i]) * rms(along), rule.coarse)
         if left.size:
             self.result.vague.add(i)
         self.result.asked += picked.size
         bad, y = picked[outside(slopes, declared)[picked]], np.concatenate(self.stencil.center)
         for j in bad[:SHOWN].tolist():
-            breach = persisting(look, j, ((i, -1),), float(declared[j]), (rule.relative, 0.0), float(y[j]), slopes)
+            reach = rule.relative, 0.0
+            breach = persisting(look, j, ((i, -1),), float(declared[j]), reach, float(y[j]), slopes, rule.coarse)
             if breach is not None:
                 alone = np.zeros(y.size)
                 alone[j] = 1.0

@@ -67,6 +67,11 @@ class Breach:
     doubt: float
 
     @property
+    def known(self) -> Known:
+        """The slopes and their doubt."""
+        return self.low, self.high, self.doubt
+
+    @property
     def size(self) -> float:
         """How far the declared gradient is outside."""
         return max(self.low - self.declared, self.declared - self.high)
@@ -96,36 +101,45 @@ def sizes(slopes: Slopes) -> Floats:
     return np.maximum(left, right)
 
 
-def _in_doubt(slopes: Slopes, declared: Floats, least: float) -> Floats:
-    """How large a part of each slope is in doubt; all of it where both sides jump, nothing of those below `least`."""
-    size = np.maximum(sizes(slopes), np.abs(declared))
-    part = doubts(slopes) / np.where(size > 0.0, size, 1.0)
+def _in_doubt(slopes: Slopes, declared: Floats, least: float, minute: float) -> Floats:
+    """How large a part of each slope is in doubt; all of it where both sides jump, nothing of those below `least`.
+
+    Nor of those that are `minute` even with what they may be off by.
+    """
+    size, doubt = np.maximum(sizes(slopes), np.abs(declared)), doubts(slopes)
+    part = doubt / np.where(size > 0.0, size, 1.0)
     part[slopes.left_jumps & slopes.right_jumps] = np.inf
-    part[size <= least] = 0.0
+    part[(size <= least) | (size + doubt <= minute)] = 0.0
     return part
 
 
 def settled(
-    look: Callable[[float], Slopes], slopes: Slopes, declared: Floats, outputs: Index, coarse: bool = False
+    look: Callable[[float], Slopes],
+    slopes: Slopes,
+    declared: Floats,
+    outputs: Index,
+    minute: float = 0.0,
+    coarse: bool = False,
 ) -> tuple[Slopes, Index]:
     """The slopes, at a nearer step for outputs of which they tell more there; and outputs of which they tell nothing.
 
     A kink has slopes of its own however near one looks; what bends or oscillates within the step has others there.
 
     look: the slopes at a multiple of the first step. declared: per output. outputs: those that are asked about.
-    coarse: whether the forward's rounding is so large that steps may be lost in it.
+    minute: slopes of that size are nothing beside others (max(z, 0)^2 has the slope zero at zero, and one as large as
+    the step beside it). coarse: whether the forward's rounding is so large that steps may be lost in it.
     Where the slopes of a nearer step are not those of the next one, and none nearer are better, the doubt is infinite.
     """
     if coarse:
         slopes = _wider(look, slopes, declared, outputs)
     least = MINOR * float(np.abs(declared[outputs]).max(initial=0.0))
-    part, fresh = _in_doubt(slopes, declared, least), np.zeros(slopes.doubt.size, bool)
+    part, fresh = _in_doubt(slopes, declared, least, minute), np.zeros(slopes.doubt.size, bool)
     lost = np.zeros_like(fresh)
     for by in NEARER:
         if not ((part > FINE) | fresh)[outputs].any():
             break
         closer = look(by)
-        there = _in_doubt(closer, declared, least)
+        there = _in_doubt(closer, declared, least, minute)
         # Half of a step may agree with it by chance, where the step is some periods of what oscillates.
         lost |= fresh & ~_holds(slopes, closer)
         part[lost] = np.inf
@@ -196,11 +210,11 @@ def between(slopes: Slopes, j: int) -> Known | None:
     return min(sides), max(sides), doubt
 
 
-def unseen(slopes: Slopes, j: int) -> float:
-    """The part of output j's larger slope that an error may be and fit into the doubt; 0 where it has no slope."""
+def unseen(slopes: Slopes, j: int, minute: float) -> float:
+    """The part of output j's larger slope, or of a minute one, that an error may be and fit into the doubt."""
     known = between(slopes, j)
     size = max(abs(known[0]), abs(known[1])) if known else 0.0
-    return known[2] / size if known and size else 0.0
+    return known[2] / max(size, minute) if known and size else 0.0
 
 
 def breach_of(slopes: Slopes, j: int, entries: Entries, declared: float) -> Breach | None:
@@ -222,6 +236,7 @@ def persisting(
     reach: tuple[float, float],
     y: float,
     seen: Slopes | None = None,
+    coarse: bool = False,
 ) -> Breach | None:
     """The breach of output j as it is much closer; None where some look says that there is none, and no sharper one.
 
@@ -230,14 +245,20 @@ def persisting(
 
     look: the slopes at a multiple of the first step. reach: that step, and how far it may grow. y: the output.
     seen: the slopes of the breach. Those at a nearer step than the first tell more than any between the two.
+    coarse: as in `settled`.
     """
     nearest, last = (1.0, None) if seen is None else (seen.nearness(j), between(seen, j))
-    breach, nearest = _nearer(lambda by: between(look(by), j), entries, declared, last, nearest)
+    breach, nearest = _nearer(lambda by: between(look(by), j), entries, declared, last, nearest, coarse)
     return None if breach is None or _is_digits(look, j, breach, nearest, reach, y) else breach
 
 
 def _nearer(
-    known_at: Callable[[float], Known | None], entries: Entries, declared: float, last: Known | None, nearest: float
+    known_at: Callable[[float], Known | None],
+    entries: Entries,
+    declared: float,
+    last: Known | None,
+    nearest: float,
+    coarse: bool,
 ) -> tuple[Breach | None, float]:
     """The breach at steps nearer than `nearest`, None where it is gone; and the step that told.
 
@@ -254,7 +275,7 @@ def _nearer(
             continue
         if inside is not None and known[2] >= inside:
             return None, by
-        if breach is None and inside is None and first is not None and known[2] > first.size:
+        if coarse and breach is None and inside is None and first is not None and known[2] > first.size:
             # Nearer than this rounding hides any breach (float32): a kink has the same slopes further off.
             farther = [known_at(by) for by in FARTHER]
             held = last is not None and all(known is not None and _alike(known, last) for known in farther)

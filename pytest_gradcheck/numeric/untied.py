@@ -17,7 +17,7 @@ from .jumps import PATHS, breaks
 from .noise import Noise
 from .scales import Floats
 from .slopes import Entries
-from .stencil import Claim, Stencil
+from .stencil import Claim, Index, Stencil
 
 #: At so many entries of one value no single one need move anything; of two each is moved by one of its sides.
 EQUAL = 3
@@ -43,6 +43,13 @@ def tied(stencil: Stencil, entries: Entries) -> bool:
     if any(map(stencil.is_structured, range(len(stencil.flat)))):
         return False
     return any(_counts(stencil, float(stencil.flat[i][p])) for i, p in entries)
+
+
+def divided(stencil: Stencil, argument: int, positions: Index) -> bool:
+    """Whether some of these entries of an argument equal others that are not among them: three together, or more."""
+    values, here = np.unique(stencil.flat[argument][positions], return_counts=True)
+    every = [sum(int(np.count_nonzero(flat == value)) for flat in stencil.flat) for value in values]
+    return any(n < of >= EQUAL for n, of in zip(here.tolist(), every, strict=True))
 
 
 def _counts(stencil: Stencil, value: float) -> bool:

@@ -98,3 +98,57 @@ def test_kinks_that_leave_no_kink_excuse_nothing() -> None:
 def test_of_one_kink_the_slopes_nearby_are_its_own(there: float) -> None:
     relu = Unary(lambda x: np.maximum(x, 0), lambda x: np.where(x == 0, there, x > 0))
     assert check(relu, np.array([0.0, 1.0, -2.0])).verdict == "fail"
+
+
+class Gated:
+    """max(x W, 0) times what `other` makes of x V: near zero rows its slopes are as small as the step."""
+
+    def __init__(self, squared: bool, wrong: float = 0.0) -> None:
+        self.squared, self.wrong = squared, wrong
+
+    def forward(self, x: Array, W: Array, V: Array) -> Any:
+        self.x, self.W, self.V = x, W, W if self.squared else V
+        self.a, self.b = x @ W, x @ self.V
+        self.gate = np.maximum(self.a, 0)
+        return self.gate * (self.gate if self.squared else self.b)
+
+    def backward(self, upstream: Array) -> tuple[Any, Any, Any]:
+        on = self.a > 0
+        to_a = upstream * on * (2 * self.gate if self.squared else self.b)
+        to_b = np.zeros_like(to_a) if self.squared else upstream * self.gate
+        to_x = to_a @ self.W.T + to_b @ self.V.T
+        to_x[-1] += self.wrong
+        return to_x, self.x.T @ to_a, self.x.T @ to_b
+
+
+@pytest.mark.parametrize("squared", [True, False], ids=["squared", "gated"])
+def test_slopes_that_vanish_with_the_step_are_zero(squared: bool) -> None:
+    x, W, _, V = padded(6, 5, 4, 3)
+    V = normal(5, 4, seed=7)
+    for seed in range(3):
+        report = check(Gated(squared), x, W, V, seed=seed)
+        assert report.passed, str(report)
+        assert check(Gated(squared, wrong=0.1), x, W, V, seed=seed).verdict == "fail"
+
+
+class Clipped:
+    """What is cut off at 0 and at 6, times V, and the slope at the two ends."""
+
+    def __init__(self, there: float) -> None:
+        self.there = there
+
+    def forward(self, x: Array, V: Array) -> Any:
+        self.x, self.V = x, V
+        return np.clip(x, 0, 6) @ V
+
+    def backward(self, upstream: Array) -> tuple[Any, Any]:
+        inside = np.where((self.x == 0) | (self.x == 6), self.there, (self.x > 0) & (self.x < 6))
+        return (upstream @ self.V.T) * inside, np.clip(self.x, 0, 6).T @ upstream
+
+
+def test_where_a_nearer_look_is_in_doubt_the_first_shows_the_kink() -> None:
+    x, V = np.array([[0.0, 6, 3, -1, 6, 0], [0, 0, 0, 6, 6, 6]]), normal(6, 3, seed=2)
+    for seed in range(3):
+        assert check(Clipped(0.0), x, V, seed=seed).passed
+        assert check(Clipped(1.0), x, V, seed=seed).passed
+        assert check(Clipped(2.0), x, V, seed=seed).verdict == "fail"

@@ -157,6 +157,14 @@ def test_near_a_kink_only_the_side_one_stands_on_counts(distance: float) -> None
     assert (0,) in report.findings[0].indices
 
 
+def test_what_is_rough_everywhere_is_not_taken_for_coarse() -> None:
+    """Each entry stands on a kink, so that the forward seems to tremble by as much as it moves."""
+    wave = Unary(lambda x: np.abs(x - np.round(x)), lambda x: np.sign(x - np.round(x)))
+    x = np.repeat([0.0, 1.0, 2.0, 0.5, 0.0, 1.0, 2.0, 4.0], [1, 5, 4, 2, 3, 3, 11, 1])
+    for seed in range(5):
+        assert check(wave, x, seed=seed).passed
+
+
 def test_who_wants_no_kinks_is_told_of_them() -> None:
     report = check(relu(), AT_ZERO, nonsmooth="fail")
     assert report.verdict == "fail"

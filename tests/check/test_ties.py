@@ -95,6 +95,33 @@ def test_a_gradient_of_zero_is_right_along_each_entry_and_never_passes(seed: int
     assert "x: its probes disagree, and no entry could be found to blame" in report.notes
 
 
+class Medians:
+    """The median of each row; backward leaves some rows out."""
+
+    def __init__(self, without: tuple[int, ...]) -> None:
+        self.without = without
+
+    def forward(self, x: Array) -> Any:
+        self.shape, self.middle = x.shape, np.argsort(x, axis=1, kind="stable")[:, x.shape[1] // 2]
+        return np.median(x, axis=1)
+
+    def backward(self, upstream: Array) -> Any:
+        gradient = np.zeros(self.shape)
+        gradient[np.arange(len(upstream)), self.middle] = upstream
+        gradient[list(self.without)] = 0.0
+        return gradient
+
+
+def test_medians_of_rows_of_zeros() -> None:
+    """Of ten zeros two have a gradient: the others by themselves are no block that must agree."""
+    x = np.random.default_rng(0).standard_normal((4, 5))
+    x[2:] = 0.0
+    for seed in range(6):
+        assert check(Medians(()), x, seed=seed).passed
+        assert check(Medians((3,)), x, seed=seed).verdict == "fail"
+        assert check(Medians((2, 3)), x, seed=seed).verdict == "inconclusive"
+
+
 class Largest:
     """The maximum of float32 numbers; the gradient is shared among those that are the largest, or given to each."""
 

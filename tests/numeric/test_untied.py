@@ -9,7 +9,7 @@ import pytest
 
 from pytest_gradcheck.domain import symmetric
 from pytest_gradcheck.numeric.slopes import Entries
-from pytest_gradcheck.numeric.untied import Untied
+from pytest_gradcheck.numeric.untied import Untied, divided
 from tests.numeric.bench import Bench
 
 TIED = np.array([0.7, 0.2, 0.7, 0.7, -0.3])
@@ -48,6 +48,14 @@ def test_what_lies_outside_is_not(declared: float) -> None:
 def test_what_is_declared_for_all_of_them_must_be_right(together: float) -> None:
     it = untied(second)
     assert not it.excused(1.0, 1.0, together)
+
+
+def test_a_tie_is_divided_where_some_of_it_are_elsewhere() -> None:
+    stencil = Bench(second, TIED).stencil
+    assert divided(stencil, 0, np.array([0, 1, 2]))
+    assert not divided(stencil, 0, np.array([0, 2, 3]))
+    assert not divided(stencil, 0, np.array([1, 4]))
+    assert not divided(Bench(second, np.array([1.0, 2.0, 2.0])).stencil, 0, np.array([1])), "two are no such tie"
 
 
 def test_beside_a_jump_slopes_tell_nothing() -> None:
