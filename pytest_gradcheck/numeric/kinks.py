@@ -32,6 +32,8 @@ NEAREST = 2e-8
 NEAR = 1e-3
 #: So many outputs on a kink are asked one by one; so many entries of an argument likewise.
 OUTPUTS, ENTRIES = 12, 64
+#: How many times farther equal entries are moved apart where the forward is coarse.
+APART = 256.0
 #: A step below this part of an entry is lost in its rounding.
 LOST = 2.0**-44
 #: What declared slopes of several entries that cancel may leave, as a part of them all.
@@ -104,7 +106,7 @@ class KinkRule:
         self.coarse = NEAREST < self.relative <= NEAR
         self._typical = typical or {}
         self.excuses = Excuses(stencil, noise, claim_of, self.rng)
-        self.nearby = Nearby(stencil, noise, self.relative, self.rng)
+        self.nearby = Nearby(stencil, noise, self.relative, self.rng, self.coarse)
 
     def all_at_once(self, masks: Sequence[Mask], arguments: Sequence[int]) -> KinkJudgement | None:
         """The rule for the outputs in the masks, on a kink or near one; None where it cannot be asked of all at once.
@@ -238,9 +240,9 @@ class KinkRule:
         # Entries of very different size that move by one amount: the largest may not have moved at all.
         noise = np.where(step < LOST * largest, np.inf, noise)
         # Half the step halves what a slope is off by: what that changed is what is left, but for the next order.
-        doubt = (
-            noise + 1.5 * np.maximum(np.abs(r2 - r1), np.abs(l2 - l1)) + 2.0**-48 * np.maximum(np.abs(r2), np.abs(l2))
-        )
+        doubt = noise + 1.5 * np.maximum(np.abs(r2 - r1), np.abs(l2 - l1))
+        # What is declared is rounded as well, where an output of zero is not.
+        doubt += max(2.0**-48, 8 * max(self.noise.eps)) * np.maximum(np.abs(r2), np.abs(l2))
         return Slopes(l2, r2, doubt, noise, grows(l1, l2, noise), grows(r1, r2, noise))
 
     def looked_closer(self, entries: Entries, output: int, declared: float, seen: Slopes) -> Breach | None:
@@ -267,7 +269,8 @@ class KinkRule:
             return False
         alone = np.zeros(sum(y.size for y in self.stencil.center))
         alone[output] = 1.0
-        return self.excuses.excused(breach.entries, self._step(breach.entries), alone, breach.size)
+        step = self._step(breach.entries) * (APART if self.coarse else 1.0)
+        return self.excuses.excused(breach.entries, step, alone, breach.size)
 
     def _moved(self, entries: Sequence[tuple[int, int]], t: float) -> Floats:
         return self.stencil.placed([(i, p, self.stencil.flat[i][p] + t) for i, p in entries])

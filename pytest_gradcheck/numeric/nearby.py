@@ -18,7 +18,7 @@ import numpy as np
 from .jumps import PATHS, breaks
 from .noise import Noise
 from .scales import Floats, rms
-from .slopes import Breach, Known
+from .slopes import FINE, Breach, Known
 from .stencil import Index, Stencil
 
 #: Points that are looked at anywhere nearby, and so many around the best of those.
@@ -27,6 +27,8 @@ FIRST, POINTS = 120, 80
 ENOUGH = 4
 #: How far the points are, and how far the slopes there reach, as multiples of the step of the slopes at the centre.
 FAR, OVER = 16.0, 0.25
+#: How many times farther both are where the forward is coarse.
+COARSE = 16.0
 #: By how many powers of ten one argument may be moved less than another, and a next point be nearer to the best.
 POWERS, NEARER = 1.0, 1.0
 #: After so many points, where such a part of them has the one or the other slope of the centre, and the others one
@@ -45,11 +47,15 @@ Line = Sequence[tuple[int, Index, Floats]]
 class Nearby:
     """Looks at points near the centre.
 
-    relative: the step of the slopes at the centre, in units. rng: where the points come from.
+    relative: the step of the slopes at the centre, in units. rng: where the points come from. coarse: whether rounding
+    would be a good part of slopes over so small steps.
     """
 
-    def __init__(self, stencil: Stencil, noise: Noise, relative: float, rng: np.random.Generator) -> None:
-        self.stencil, self.noise, self.far, self.rng = stencil, noise, FAR * relative, rng
+    def __init__(
+        self, stencil: Stencil, noise: Noise, relative: float, rng: np.random.Generator, coarse: bool = False
+    ) -> None:
+        self.stencil, self.noise, self.rng, self.wide = stencil, noise, rng, COARSE if coarse else 1.0
+        self.far = FAR * self.wide * relative
         self._whole = not any(map(stencil.is_structured, range(len(stencil.flat))))
         #: Arguments of which something was excused that is not certain.
         self.vague: set[int] = set()
@@ -68,12 +74,16 @@ class Nearby:
         mixed: whether the line moves so much that kinks may cancel along it; a breach is believed then where it is
         plain, and what is too close to tell is passed over.
         """
-        moved, over = tuple(sorted({i for i, _, _ in line})), OVER * step
+        moved, over = tuple(sorted({i for i, _, _ in line})), OVER * self.wide * step
         if self._refused >= ENOUGH or self._unsure[moved] >= ENOUGH:
             return self._refused < ENOUGH
         told = self._whole and self._rounding(weight) / over < breach.size / 8
         kinked = mixed or any(high - low > 4 * doubt for low, high, doubt in (seen or breach.known, breach.known))
-        found = self._around(breach, line, over, weight) if told and kinked else False
+        # In float32 a kink may be no larger than what its slopes are in doubt by.
+        unknown = not kinked and breach.doubt > FINE * max(abs(breach.low), abs(breach.high))
+        found = self._around(breach, line, over, weight) if told and (kinked or unknown) else False
+        if unknown and found:
+            found = None
         told = told and not (found is not False and self._jumps)
         if mixed and not told:
             return True

@@ -152,3 +152,29 @@ def test_where_a_nearer_look_is_in_doubt_the_first_shows_the_kink() -> None:
         assert check(Clipped(0.0), x, V, seed=seed).passed
         assert check(Clipped(1.0), x, V, seed=seed).passed
         assert check(Clipped(2.0), x, V, seed=seed).verdict == "fail"
+
+
+class Ranked:
+    """Sorted rows in float32, times W."""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def forward(self, x: Array, W: Array) -> Any:
+        self.x, self.W = x.astype(np.float32), W.astype(np.float32)
+        self.order = np.argsort(self.x, axis=1, kind="stable")
+        return np.take_along_axis(self.x, self.order, 1) @ self.W
+
+    def backward(self, upstream: Array) -> tuple[Any, Any]:
+        upstream = upstream.astype(np.float32)
+        to_x = np.zeros_like(self.x)
+        np.put_along_axis(to_x, self.order, np.float32(self.factor) * (upstream @ self.W.T), 1)
+        return to_x, np.take_along_axis(self.x, self.order, 1).T @ upstream
+
+
+def test_in_float32_what_is_declared_is_rounded_also_where_an_output_of_zero_is_not() -> None:
+    x, W, _, _ = (a.astype(np.float32) for a in padded(4, 5, 3, 1))
+    for seed in range(3):
+        report = check(Ranked(1.0), x, W, seed=seed)
+        assert report.passed, str(report)
+        assert check(Ranked(1.1), x, W, seed=seed).verdict == "fail"

@@ -75,6 +75,12 @@ def test_where_there_is_no_kink_nothing_is_excused() -> None:
     assert excused(nearby(), 0.0, 2.5, 2.5, mixed=True)
 
 
+def test_where_a_kink_may_hide_in_the_doubt_it_is_not_decided() -> None:
+    it = nearby()
+    assert it.excused(Breach(((0, 0), (0, 1)), 1.0, 2.5, 2.6, 0.1), ALONG, RELATIVE, np.ones(1))
+    assert it.vague == {0}
+
+
 def test_beside_a_jump_slopes_tell_nothing() -> None:
     def jumping(x: Any) -> Any:
         return opposed(x) + (x[2:3] > 0.7)
