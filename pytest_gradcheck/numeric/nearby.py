@@ -81,7 +81,7 @@ class Nearby:
         kinked = mixed or any(high - low > 4 * doubt for low, high, doubt in (seen or breach.known, breach.known))
         # In float32 a kink may be no larger than what its slopes are in doubt by.
         unknown = not kinked and breach.doubt > FINE * max(abs(breach.low), abs(breach.high))
-        found = self._around(breach, line, over, weight) if told and (kinked or unknown) else False
+        found = self._around(breach, line, over, weight, mixed) if told and (kinked or unknown) else False
         if unknown and found:
             found = None
         told = told and not (found is not False and self._jumps)
@@ -95,7 +95,7 @@ class Nearby:
             self.vague |= set() if mixed else set(moved)
         return True
 
-    def _around(self, breach: Breach, line: Line, over: float, weight: Floats) -> bool | None:
+    def _around(self, breach: Breach, line: Line, over: float, weight: Floats, mixed: bool) -> bool | None:
         """Whether slopes lie around what is declared, each over a small part of the line from a point nearby.
 
         None where what is declared is so close to them that other points may show it. Of several outputs each has its
@@ -119,8 +119,10 @@ class Nearby:
                 return False
             if side * float(part @ slopes) >= most:
                 best, most = point, side * float(part @ slopes)
-        width, off = float(part @ (high - low)), max(declared - part @ high, part @ low - declared)
-        return None if width > MIXED * (breach.high - breach.low) and off <= CLOSE * width else False
+        mixed = mixed or part @ (high - low) > MIXED * (breach.high - breach.low)
+        lowest, highest = min(breach.low, float(part @ low)), max(breach.high, float(part @ high))
+        off = max(declared - highest, lowest - declared)
+        return None if mixed and off <= CLOSE * (highest - lowest) else False
 
     @cached_property
     def _jumps(self) -> bool:

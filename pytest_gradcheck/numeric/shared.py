@@ -12,19 +12,19 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from .directions import Direction
 from .nearby import Line
 from .scales import Floats, norm, rms
 from .slopes import Breach, Slopes, outside, persisting, settled
-from .stencil import Block
+from .stencil import Block, Index
 
 if TYPE_CHECKING:
     from .kinks import KinkJudgement, KinkRule
 
-#: So many outputs have a backward each, and are asked along so many directions per argument.
-EACH, WAYS = 100, 2
+#: So many outputs have a backward each, fewer of a layer with an argument of more than so many entries, and are asked
+#: along so many directions per argument.
+EACH, FEWER, LARGE, WAYS = 100, 32, 10_000, 2
 #: So many breaches are looked at nearer, and at points nearby.
 SHOWN = 8
 
@@ -35,7 +35,7 @@ class SharedRule:
     rule: gives the stencil, the noise, the claims and the closer look. rough: flat positions of outputs on a kink.
     """
 
-    def __init__(self, rule: KinkRule, rough: npt.NDArray[np.intp], result: KinkJudgement) -> None:
+    def __init__(self, rule: KinkRule, rough: Index, result: KinkJudgement) -> None:
         self.rule, self.rough, self.result, self.stencil = rule, rough, result, rule.stencil
 
     def judge(self, arguments: Sequence[int]) -> None:
@@ -47,43 +47,62 @@ class SharedRule:
 
     def _each(self, arguments: Sequence[int]) -> None:
         rng, rough = self.rule.rng, self.rough
-        picked = rough if rough.size <= EACH else np.sort(rng.choice(rough, EACH, replace=False))
-        gradients = {int(j): self.rule.claim_for(int(j)) for j in picked}
-        for i in arguments:
-            unit, size = self.stencil.units[i], self.stencil.flat[i].size
-            for _ in range(0 if self.stencil.is_structured(i) else WAYS):
-                along = rng.uniform(1.0, 2.0, size) * rng.choice([-1.0, 1.0], size) * unit
-                declared = np.zeros(sum(y.size for y in self.stencil.center))
-                for j, gradient in gradients.items():
-                    g = gradient[i]
-                    declared[j] = 0.0 if g is None else float(g @ along)
-                self._along(i, along, declared, picked)
+        most = FEWER if max(flat.size for flat in self.stencil.flat) > LARGE else EACH
+        picked = rough if rough.size <= most else np.sort(rng.choice(rough, most, replace=False))
+        ways = [
+            (self._movable(i), Direction(int(rng.integers(1 << 62)), i))
+            for i in arguments
+            for _ in range(0 if self.stencil.is_structured(i) else WAYS)
+        ]
+        declared = np.zeros((len(ways), picked.size))
+        for n, j in enumerate(picked):
+            # As large as the layer each: none is kept.
+            gradients = self.rule.claim_for(int(j))
+            for way, (block, direction) in zip(declared, ways, strict=True):
+                gradient = gradients[block.argument]
+                way[n] = 0.0 if gradient is None else self.stencil.declared(block, direction, gradient)
+        for way, (block, direction) in zip(declared, ways, strict=True):
+            self._along(block, direction, picked, way)
 
-    def _along(self, i: int, along: Floats, declared: Floats, picked: npt.NDArray[np.intp]) -> None:
-        """Some outputs along one line."""
-        rule, flat, everything = self.rule, self.stencil.flat[i], np.arange(along.size)
-        largest = float((np.abs(flat) / np.where(along == 0.0, np.inf, np.abs(along))).max())
+    def _movable(self, i: int) -> Block:
+        """All entries of an argument that can be moved to both sides."""
+        size, edges = self.stencil.flat[i].size, [*self.stencil.edges[i].values()]
+        return Block(i, np.setdiff1d(np.arange(size), np.concatenate(edges)) if edges else (0, size))
+
+    def _along(self, block: Block, direction: Direction, picked: Index, declared: Floats) -> None:
+        """Some outputs along one direction of the entries of an argument."""
+        if not block.size:
+            return
+        rule, i, y = self.rule, block.argument, np.concatenate(self.stencil.center)
+        every, unit = np.zeros(y.size), np.asarray(self.stencil.units[i])
+        every[picked] = declared
+        largest = np.full(1, float((np.abs(self.stencil.flat[i]) / np.where(unit > 0.0, unit, np.inf)).max()))
 
         @cache
         def look(by: float) -> Slopes:
             step = rule.relative * by
             return rule.slopes_of(
-                lambda t: self.stencil.placed([(i, everything, flat + t * step * along)]),
-                np.full(1, step), np.full(1, largest),
-            )  # fmt: skip
+                lambda t: np.concatenate(self.stencil.at((block, direction, t * step))), np.full(1, step), largest
+            )
 
-        slopes, left = settled(look, look(1.0), declared, picked, rule.minute([i]) * rms(along), rule.coarse)
+        minute = rule.minute([i]) * float(np.mean(unit))
+        slopes, left = settled(look, look(1.0), every, picked, minute, rule.coarse)
         if left.size:
             self.result.vague.add(i)
         self.result.asked += picked.size
-        bad, y = picked[outside(slopes, declared)[picked]], np.concatenate(self.stencil.center)
-        for j in bad[:SHOWN].tolist():
-            reach = rule.relative, 0.0
-            breach = persisting(look, j, ((i, -1),), float(declared[j]), reach, float(y[j]), slopes, rule.coarse)
+        reach = rule.relative, 0.0
+        for j in picked[outside(slopes, every)[picked]][:SHOWN].tolist():
+            breach = persisting(look, j, ((i, -1),), float(every[j]), reach, float(y[j]), slopes, rule.coarse)
             if breach is not None:
                 alone = np.zeros(y.size)
                 alone[j] = 1.0
-                self._unless_nearby(breach, [(i, everything, along)], alone)
+                self._unless_nearby(breach, self._line(block, direction), alone)
+
+    def _line(self, block: Block, direction: Direction) -> Line:
+        """How far each entry of a block moves along a direction."""
+        at = block.positions()
+        unit = self.stencil.units[block.argument]
+        return [(block.argument, at, direction.at(at) * (unit[at] if isinstance(unit, np.ndarray) else unit))]
 
     def _unless_nearby(self, breach: Breach, line: Line, weight: Floats) -> None:
         if not self.rule.nearby.excused(breach, line, self.rule.relative, weight, mixed=True):
@@ -119,5 +138,4 @@ class SharedRule:
                 result.reach = max(result.reach, (0.5 * (high - low) + doubt) / typical if typical > 0.0 else np.inf)
             if np.isfinite(low + high) and not low - doubt <= declared <= high + doubt:
                 breach = Breach(((i, -1),), declared, low, high, doubt)
-                along = direction.over(0, block.size) * self.stencil.units[i]
-                self._unless_nearby(breach, [(i, np.arange(block.size), along)], flat)
+                self._unless_nearby(breach, self._line(block, direction), flat)
