@@ -106,7 +106,7 @@ class KinkRule:
         self.coarse = NEAREST < self.relative <= NEAR
         self._typical = typical or {}
         self.excuses = Excuses(stencil, noise, claim_of, self.rng)
-        self.nearby = Nearby(stencil, noise, self.relative, self.rng, self.coarse)
+        self.nearby = Nearby(stencil, noise, self.relative, self.rng, NEAREST if self.coarse else None)
 
     def all_at_once(self, masks: Sequence[Mask], arguments: Sequence[int]) -> KinkJudgement | None:
         """The rule for the outputs in the masks, on a kink or near one; None where it cannot be asked of all at once.

@@ -27,16 +27,19 @@ FIRST, POINTS = 120, 80
 ENOUGH = 4
 #: How far the points are, and how far the slopes there reach, as multiples of the step of the slopes at the centre.
 FAR, OVER = 16.0, 0.25
-#: How many times farther both are where the forward is coarse.
-COARSE = 16.0
+#: How many times farther the two are in float32 and lower: where numbers are rounded by more than this.
+COARSE, LOW = (4.0, 16.0), 1e-12
+#: So many slopes are formed, before nothing more is decided here.
+BUDGET = 4000
 #: By how many powers of ten one argument may be moved less than another, and a next point be nearer to the best.
 POWERS, NEARER = 1.0, 1.0
 #: After so many points, where such a part of them has the one or the other slope of the centre, and the others one
 #: between them, it is one kink.
 EARLY, ONE, NEARLY = 45, 0.75, 0.02
-#: Several kinks meet where slopes nearby range so much wider than those at the centre. So far outside of them, as a
-#: part of how wide they range, is too close to accuse: of kinks that one thing moves no point nearby has each side.
-MIXED, CLOSE = 1.01, 0.5
+#: Several kinks meet where slopes nearby lie outside of those at the centre, by such a part of their distance. So far
+#: outside of all, as a part of how wide they range, is too close to accuse: of kinks that one thing moves no point
+#: nearby has each side.
+MIXED, CLOSE = 0.01, 0.5
 #: The part of a slope by which a gradient may lie outside.
 EXACT = 1e-6
 
@@ -47,18 +50,26 @@ Line = Sequence[tuple[int, Index, Floats]]
 class Nearby:
     """Looks at points near the centre.
 
-    relative: the step of the slopes at the centre, in units. rng: where the points come from. coarse: whether rounding
-    would be a good part of slopes over so small steps.
+    relative: the step of the slopes at the centre, in units. rng: where the points come from. finest: the step where
+    the forward trembles no more than float64 does; that of the slopes where none is given.
     """
 
     def __init__(
-        self, stencil: Stencil, noise: Noise, relative: float, rng: np.random.Generator, coarse: bool = False
+        self, stencil: Stencil, noise: Noise, relative: float, rng: np.random.Generator, finest: float | None = None
     ) -> None:
-        self.stencil, self.noise, self.rng, self.wide = stencil, noise, rng, COARSE if coarse else 1.0
-        self.far = FAR * self.wide * relative
+        self.stencil, self.noise, self.rng = stencil, noise, rng
+        self.coarse = finest is not None and relative > finest
+        low = self.coarse and max(noise.eps) > LOW
+        # What trembles by more than its dtype rounds may be a wave: it is looked at no farther off than others are.
+        shrunk = finest / relative if finest is not None and self.coarse and not low else 1.0
+        farther, wide = COARSE if low else (shrunk, shrunk)
+        self.far, self.over = FAR * farther * relative, OVER * wide
+        #: How much nearer a point is looked at as well, as parts of its steps.
+        self.scales = (1.0, 1 / 2) if low else (1.0, 1 / 8, 1 / 64)
         self._whole = not any(map(stencil.is_structured, range(len(stencil.flat))))
         #: Arguments of which something was excused that is not certain.
         self.vague: set[int] = set()
+        self._looks = 0
         self._refused, self._unsure = 0, Counter[tuple[int, ...]]()
 
     def excused(
@@ -74,16 +85,19 @@ class Nearby:
         mixed: whether the line moves so much that kinks may cancel along it; a breach is believed then where it is
         plain, and what is too close to tell is passed over.
         """
-        moved, over = tuple(sorted({i for i, _, _ in line})), OVER * self.wide * step
-        if self._refused >= ENOUGH or self._unsure[moved] >= ENOUGH:
-            return self._refused < ENOUGH
-        told = self._whole and self._rounding(weight) / over < breach.size / 8
+        moved, over = tuple(sorted({i for i, _, _ in line})), self.over * step
+        if self._refused >= ENOUGH:
+            return False
+        if self._looks > BUDGET or (self._unsure[moved] >= ENOUGH and breach.size <= breach.high - breach.low):
+            self.vague |= set() if mixed else set(moved)
+            return True
+        told = self._whole and self._rounding(weight) / (self.scales[-1] * over) < breach.size / 8
         kinked = mixed or any(high - low > 4 * doubt for low, high, doubt in (seen or breach.known, breach.known))
-        # In float32 a kink may be no larger than what its slopes are in doubt by.
+        # In float32 a kink may be no larger than what its slopes are in doubt by, and those nearby may be in more.
         unknown = not kinked and breach.doubt > FINE * max(abs(breach.low), abs(breach.high))
         found = self._around(breach, line, over, weight, mixed) if told and (kinked or unknown) else False
-        if unknown and found:
-            found = None
+        if (unknown and found) or (self.coarse and self._whole and not told):
+            found, told = None, True
         told = told and not (found is not False and self._jumps)
         if mixed and not told:
             return True
@@ -98,31 +112,50 @@ class Nearby:
     def _around(self, breach: Breach, line: Line, over: float, weight: Floats, mixed: bool) -> bool | None:
         """Whether slopes lie around what is declared, each over a small part of the line from a point nearby.
 
-        None where what is declared is so close to them that other points may show it. Of several outputs each has its
-        own lowest and highest slope: none is asked to have it where another has.
+        None where what is declared is so close to them that other points may show it. Those at the centre count, so
+        that one side is looked for. Of several outputs each has its own farthest slope: none is asked to have it where
+        another has.
         """
-        seen = np.flatnonzero(weight)
-        declared, part = breach.declared, weight[seen]
-        low, high = np.full(seen.size, np.inf), np.full(seen.size, -np.inf)
-        room = self._rounding(weight) / over + EXACT * max(abs(declared), abs(breach.low), abs(breach.high))
-        near = room + breach.doubt + NEARLY * (breach.high - breach.low)
-        best, ends, most, side = self._somewhere(), 0, -np.inf, 1.0 if declared > breach.high else -1.0
+        seen, side = np.flatnonzero(weight), 1.0 if breach.declared > breach.high else -1.0
+        part, hull, end = weight[seen], breach.high - breach.low, max(side * breach.low, side * breach.high)
+        wanted, farthest = side * breach.declared, np.full(seen.size, -np.inf)
+        room = self._rounding(weight) / (self.scales[-1] * over)
+        room += EXACT * max(map(abs, (breach.declared, breach.low, breach.high)))
+        near = room + breach.doubt + NEARLY * hull
+        best, most, ends = self._somewhere(), -np.inf, 0
         for there in range(2 * len(self.stencil.flat) + FIRST + POINTS):
             point = self._point(there, best)
-            slopes = (self._at(point, line, over)[seen] - self._at(point, line, 0.0)[seen]) / over
-            low, high = np.minimum(low, slopes), np.maximum(high, slopes)
-            if part @ low - room <= declared <= part @ high + room:
+            slopes = side * self._slopes(point, line, over, seen)
+            total = side * float(part @ slopes)
+            ends += bool(min(abs(total - breach.low), abs(total - breach.high)) <= near)
+            if (slopes > farthest).any():
+                held = self._held(slopes, side, point, line, over, seen)
+                farthest = np.maximum(farthest, held)
+                if part @ held >= most:
+                    best, most = point, float(part @ held)
+            reached = max(end, float(part @ farthest))
+            if wanted <= reached + room:
                 return True
-            ends += bool(min(abs(part @ slopes - breach.low), abs(part @ slopes - breach.high)) <= near)
-            between = breach.low - near <= part @ low and part @ high <= breach.high + near
-            if there == EARLY and between and ends > ONE * EARLY:
+            if there == EARLY and reached <= end + near and ends > ONE * EARLY:
                 return False
-            if side * float(part @ slopes) >= most:
-                best, most = point, side * float(part @ slopes)
-        mixed = mixed or part @ (high - low) > MIXED * (breach.high - breach.low)
-        lowest, highest = min(breach.low, float(part @ low)), max(breach.high, float(part @ high))
-        off = max(declared - highest, lowest - declared)
-        return None if mixed and off <= CLOSE * (highest - lowest) else False
+        mixed = mixed or reached - end > MIXED * hull
+        return None if mixed and wanted - reached <= CLOSE * (hull + reached - end) else False
+
+    def _slopes(self, point: list[Floats], line: Line, over: float, seen: Index, scale: float = 1.0) -> Floats:
+        self._looks += 1
+        there = [scale * step for step in point]
+        change = self._at(there, line, scale * over) - self._at(there, line, 0.0)
+        return np.asarray(change[seen] / (scale * over))
+
+    def _held(self, slopes: Floats, side: float, point: list[Floats], line: Line, over: float, seen: Index) -> Floats:
+        """The least that slopes at a point are, times `side`, as it comes nearer, and where they seem to lead.
+
+        Those of kinks stay what they are. Those of what is curved fall to the slope at the centre.
+        """
+        found = [slopes, *(side * self._slopes(point, line, over, seen, scale) for scale in self.scales[1:])]
+        before, last = self.scales[-2:]
+        found.append(found[-1] + (found[-1] - found[-2]) * last / (before - last))
+        return np.asarray(np.minimum.reduce(found))
 
     @cached_property
     def _jumps(self) -> bool:
@@ -147,7 +180,9 @@ class Nearby:
         if number < 2 * arguments + FIRST:
             return self._somewhere()
         near = 10.0 ** -self.rng.uniform(0.0, NEARER)
-        return [step + near * rms(step) * self.rng.standard_normal(step.size) for step in best]
+        others = [step + near * rms(step) * self.rng.standard_normal(step.size) for step in best]
+        # As far as the best: else steps would lead farther and farther.
+        return [o * (rms(step) / (rms(o) or 1.0)) for o, step in zip(others, best, strict=True)]
 
     def _somewhere(self) -> list[Floats]:
         """Steps of all entries, in their own numbers; those of one argument may be far smaller than another's."""

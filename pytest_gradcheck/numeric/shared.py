@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: So many outputs have a backward each, fewer of a layer with an argument of more than so many entries, and are asked
 #: along so many directions per argument.
 EACH, FEWER, LARGE, WAYS = 100, 32, 10_000, 2
-#: So many breaches are looked at nearer, and at points nearby.
+#: So many breaches of a direction are looked at nearer, and at points nearby.
 SHOWN = 8
 
 
@@ -91,7 +91,11 @@ class SharedRule:
             self.result.vague.add(i)
         self.result.asked += picked.size
         reach = rule.relative, 0.0
-        for j in picked[outside(slopes, every)[picked]][:SHOWN].tolist():
+        bad = picked[outside(slopes, every)[picked]]
+        low, high = np.minimum(slopes.left, slopes.right)[bad], np.maximum(slopes.left, slopes.right)[bad]
+        # The plainest first: those that are excused are outside as well.
+        plain = np.maximum(low - every[bad], every[bad] - high) / (high - low + slopes.doubt[bad])
+        for j in bad[np.argsort(-plain)][:SHOWN].tolist():
             breach = persisting(look, j, ((i, -1),), float(every[j]), reach, float(y[j]), slopes, rule.coarse)
             if breach is not None:
                 alone = np.zeros(y.size)

@@ -50,13 +50,13 @@ def padded(rows: int, inputs: int, inner: int, outputs: int, seed: int = 0) -> t
     return x, W, np.zeros(inner), V
 
 
-SIZES = [(4, 3, 5, 2), (3, 4, 50, 1), (8, 30, 20, 10)]
+SIZES = [(4, 3, 5, 2), (3, 4, 20, 1), (8, 20, 12, 6)]
 
 
 @pytest.mark.parametrize("there", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_any_slope_that_is_taken_for_each_kink_is_right(sizes: tuple[int, int, int, int], there: float) -> None:
-    for seed in range(3):
+    for seed in range(2):
         report = check(TwoLayers(there), *padded(*sizes, seed=10 * seed), seed=seed)
         assert report.passed, str(report)
 
@@ -64,13 +64,13 @@ def test_any_slope_that_is_taken_for_each_kink_is_right(sizes: tuple[int, int, i
 @pytest.mark.parametrize("there", [-1.0, 2.0])
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_one_that_no_kink_has_is_wrong(sizes: tuple[int, int, int, int], there: float) -> None:
-    for seed in range(3):
+    for seed in range(2):
         assert check(TwoLayers(there), *padded(*sizes, seed=10 * seed), seed=seed).verdict == "fail"
 
 
 @pytest.mark.parametrize("there", [0.0, 1.0])
 def test_in_float32_as_well(there: float) -> None:
-    for seed in range(3):
+    for seed in range(2):
         inputs = [a.astype(np.float32) for a in padded(4, 3, 5, 2, seed=10 * seed)]
         assert check(TwoLayers(there, np.float32), *inputs, seed=seed).passed
         assert check(TwoLayers(there + 2, np.float32), *inputs, seed=seed).verdict == "fail"
@@ -79,11 +79,11 @@ def test_in_float32_as_well(there: float) -> None:
 @pytest.mark.parametrize("sizes", [(20, 4, 6, 1), (60, 8, 12, 3)], ids=str)
 def test_many_outputs_with_kinks_of_their_own_inside(sizes: tuple[int, int, int, int]) -> None:
     x = padded(*sizes)[0]
-    for seed in range(3):
+    for seed in range(2):
         right = check(Frozen(0.0, *sizes[1:]), x, seed=seed)
         assert right.passed, str(right)
         assert check(Frozen(-1.0, *sizes[1:]), x, seed=seed).verdict != "pass"
-    assert any(check(Frozen(-1.0, *sizes[1:]), x, seed=seed).verdict == "fail" for seed in range(3))
+    assert any(check(Frozen(-1.0, *sizes[1:]), x, seed=seed).verdict == "fail" for seed in range(2))
 
 
 def test_kinks_that_leave_no_kink_excuse_nothing() -> None:
@@ -125,7 +125,7 @@ class Gated:
 def test_slopes_that_vanish_with_the_step_are_zero(squared: bool) -> None:
     x, W, _, V = padded(6, 5, 4, 3)
     V = normal(5, 4, seed=7)
-    for seed in range(3):
+    for seed in range(2):
         report = check(Gated(squared), x, W, V, seed=seed)
         assert report.passed, str(report)
         assert check(Gated(squared, wrong=0.1), x, W, V, seed=seed).verdict == "fail"
@@ -148,7 +148,7 @@ class Clipped:
 
 def test_where_a_nearer_look_is_in_doubt_the_first_shows_the_kink() -> None:
     x, V = np.array([[0.0, 6, 3, -1, 6, 0], [0, 0, 0, 6, 6, 6]]), normal(6, 3, seed=2)
-    for seed in range(3):
+    for seed in range(2):
         assert check(Clipped(0.0), x, V, seed=seed).passed
         assert check(Clipped(1.0), x, V, seed=seed).passed
         assert check(Clipped(2.0), x, V, seed=seed).verdict == "fail"
@@ -174,7 +174,61 @@ class Ranked:
 
 def test_in_float32_what_is_declared_is_rounded_also_where_an_output_of_zero_is_not() -> None:
     x, W, _, _ = (a.astype(np.float32) for a in padded(4, 5, 3, 1))
-    for seed in range(3):
+    for seed in range(2):
         report = check(Ranked(1.0), x, W, seed=seed)
         assert report.passed, str(report)
         assert check(Ranked(1.1), x, W, seed=seed).verdict == "fail"
+
+
+class Scaled:
+    """max(x, 0) times a curved function of g; the slope at the kink is declared `there` times the one of its right."""
+
+    def __init__(self, there: float, f: Any, slope: Any, dtype: Any = np.float64) -> None:
+        self.there, self.f, self.slope, self.dtype = there, f, slope, dtype
+
+    def forward(self, x: Array, g: Array) -> Any:
+        self.x, self.g = x.astype(self.dtype), g.astype(self.dtype)
+        return np.maximum(self.x, 0) * self.f(self.g)
+
+    def backward(self, upstream: Array) -> tuple[Any, Any]:
+        u = upstream.astype(self.dtype)
+        to_x = u * np.where(self.x == 0, self.dtype(self.there), self.x > 0) * self.f(self.g)
+        return to_x, u * np.maximum(self.x, 0) * self.slope(self.g)
+
+
+CURVED = {
+    "float32": (lambda g: g * g, lambda g: 2 * g, np.float32),
+    "a wave": (lambda g: 2 + np.sin(1e6 * g), lambda g: 1e6 * np.cos(1e6 * g), np.float64),
+    "a short wave": (lambda g: 2 + np.sin(1e7 * g), lambda g: 1e7 * np.cos(1e7 * g), np.float64),
+}
+
+
+@pytest.mark.parametrize("there", [1.3, 2.0])
+@pytest.mark.parametrize("name", CURVED)
+def test_what_is_curved_nearby_excuses_nothing(name: str, there: float) -> None:
+    """A point that comes nearer has the slope of the centre again, but where kinks meet."""
+    f, slope, dtype = CURVED[name]
+    for seed in range(3):
+        x = normal(6, seed=seed)
+        x[::2] = 0.0
+        inputs = x.astype(dtype), normal(6, seed=seed + 10).astype(dtype)
+        assert check(Scaled(there, f, slope, dtype), *inputs, seed=seed).verdict != "pass"
+
+
+class OneRow(TwoLayers):
+    """One row of padding has a slope of its own at its kinks, among many that are excused."""
+
+    def __init__(self, row: int) -> None:
+        super().__init__(0.0)
+        self.row = row
+
+    def backward(self, upstream: Array) -> tuple[Any, ...]:
+        g = (upstream @ self.V.T) * (self.z > 0)
+        g[self.row] = 30 * (upstream @ self.V.T)[self.row]
+        return g @ self.W.T, self.x.T @ g, g.sum(axis=0), np.maximum(self.z, 0).T @ upstream
+
+
+@pytest.mark.parametrize("row", [10, 15, 19])
+def test_of_many_breaches_the_plainest_are_looked_at(row: int) -> None:
+    for seed in range(2):
+        assert check(OneRow(row), *padded(20, 5, 9, 6), seed=seed).verdict == "fail"

@@ -67,7 +67,7 @@ def test_one_kink_has_its_own_slopes_nearby() -> None:
     it = nearby(lambda x: 2 * np.maximum(x[:1], 0))
     before = it.stencil.calls.meter.forward_evaluations
     assert not excused(it, 2.2, 0.0, 2.0)
-    assert it.stencil.calls.meter.forward_evaluations - before < 100, "seen after a few points"
+    assert it.stencil.calls.meter.forward_evaluations - before < 120, "seen after some forty points"
 
 
 def test_where_there_is_no_kink_nothing_is_excused() -> None:
