@@ -159,9 +159,13 @@ class KinkRule:
 
     def claim_for(self, output: int) -> list[Floats | None]:
         """What backward declares for one output alone, by argument."""
+        return self.claim_of(self.unflatten(self.alone(output))).gradients
+
+    def alone(self, output: int) -> Floats:
+        """A flat upstream over all outputs: one for this output, zero for the others."""
         flat = np.zeros(sum(y.size for y in self.stencil.center))
         flat[output] = 1.0
-        return self.claim_of(self.unflatten(flat)).gradients
+        return flat
 
     def unflatten(self, flat: Floats) -> list[Floats]:
         """A flat upstream over all outputs, one array per output."""
@@ -259,18 +263,14 @@ class KinkRule:
 
     def is_nearby(self, breach: Breach, output: int, line: Line, step: float, seen: Known | None) -> bool:
         """Whether what is declared along a line is what the slope of an output is nearby, where it has a kink there."""
-        alone = np.zeros(sum(y.size for y in self.stencil.center))
-        alone[output] = 1.0
-        return self.nearby.excused(breach, line, step, alone, seen)
+        return self.nearby.excused(breach, line, step, self.alone(output), seen)
 
     def _is_tied(self, breach: Breach, output: int) -> bool:
         """Whether a breach of an output is one of entries that equal others, where that is no error."""
         if not tied(self.stencil, breach.entries):
             return False
-        alone = np.zeros(sum(y.size for y in self.stencil.center))
-        alone[output] = 1.0
         step = self._step(breach.entries) * (APART if self.coarse else 1.0)
-        return self.excuses.excused(breach.entries, step, alone, breach.size)
+        return self.excuses.excused(breach.entries, step, self.alone(output), breach.size)
 
     def _moved(self, entries: Sequence[tuple[int, int]], t: float) -> Floats:
         return self.stencil.placed([(i, p, self.stencil.flat[i][p] + t) for i, p in entries])

@@ -98,9 +98,7 @@ class SharedRule:
         for j in bad[np.argsort(-plain)][:SHOWN].tolist():
             breach = persisting(look, j, ((i, -1),), float(every[j]), reach, float(y[j]), slopes, rule.coarse)
             if breach is not None:
-                alone = np.zeros(y.size)
-                alone[j] = 1.0
-                self._unless_nearby(breach, self._line(block, direction), alone)
+                self._unless_nearby(breach, self._line(block, direction), rule.alone(j))
 
     def _line(self, block: Block, direction: Direction) -> Line:
         """How far each entry of a block moves along a direction."""

@@ -105,6 +105,24 @@ def test_after_a_few_that_are_not_excused_none_is_looked_at() -> None:
     assert it.stencil.calls.meter.forward_evaluations == before
 
 
+def test_what_was_not_certain_a_few_times_is_not_looked_at_again_unless_it_is_plain() -> None:
+    it = nearby()
+    for _ in range(4):
+        assert excused(it, 5.6)
+    before = it.stencil.calls.meter.forward_evaluations
+    assert excused(it, 3.9)
+    assert it.stencil.calls.meter.forward_evaluations == before
+    assert not excused(it, 100.0)
+
+
+def test_after_many_looks_nothing_more_is_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    it = nearby()
+    monkeypatch.setattr("pytest_gradcheck.numeric.nearby.BUDGET", 3)
+    assert not excused(it, 100.0)
+    assert excused(it, 100.0)
+    assert it.vague == {0}
+
+
 def test_of_several_outputs_each_has_its_own_slopes() -> None:
     """Where the one has its largest the other need not have it."""
 
